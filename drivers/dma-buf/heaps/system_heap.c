@@ -1,0 +1,799 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA-BUF system heap: buffers from the page allocator
+ *
+ * A buffer is allocated in chunks, the largest that the page allocator has at
+ * that moment, and laid out for those who map it, whatever the order in which
+ * the chunks were obtained:
+ *
+ *   obtained   16..19  0..7  12..13  8..11  (page frames)
+ *   sorted     0..7 8..11 12..13 16..19
+ *   joined     0 ................ 13    16..19
+ *   laid out   0..7 | 8..11 16..19 | 12..13      for blocks of 8, 4, 1 pages
+ *
+ * Chunks are sorted by address and joined to runs.  Each run is cut where
+ * blocks of the sizes that page tables have leaves for begin and end, and the
+ * pieces are laid out by block size, the largest first, and by address.  As the
+ * block sizes are powers of two, every block comes to stand at a multiple of
+ * its own size: a mapping whose start is aligned for the first can use leaves
+ * for all of them.  Pieces that are neighbours after that share one entry of
+ * the sg_table.
+ *
+ * Every chunk is a compound page or a single page, so a table whose entries
+ * hold many chunks still tells, page by page, what is to be freed.
+ */
+
+#include <linux/cc_platform.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/mem_encrypt.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pgtable.h>
+#include <linux/scatterlist.h>
+#include <linux/set_memory.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/vmalloc.h>
+
+/**
+ * struct system_heap_priv - what differs between the heaps
+ * @cc_shared: memory is shared with the host of a confidential guest
+ */
+struct system_heap_priv {
+	bool cc_shared;
+};
+
+/**
+ * struct system_heap_buffer - a buffer, private data of its dma-buf
+ * @attachments: devices that are attached, under @lock
+ * @lock: protects @attachments, @vmap_cnt and @vaddr
+ * @len: size in bytes, a multiple of PAGE_SIZE
+ * @sg_table: the memory, in the order in which everyone sees it
+ * @vmap_cnt: users of the kernel mapping
+ * @vaddr: the kernel mapping, while @vmap_cnt is not 0
+ * @cc_shared: see struct system_heap_priv
+ */
+struct system_heap_buffer {
+	struct list_head attachments;
+	struct mutex lock;
+	unsigned long len;
+	struct sg_table sg_table;
+	int vmap_cnt;
+	void *vaddr;
+	bool cc_shared;
+};
+
+struct dma_heap_attachment {
+	struct device *dev;
+	struct sg_table table;
+	struct list_head list;
+	bool mapped;
+	bool cc_shared;
+};
+
+/* Physically contiguous memory of a buffer, one chunk or several. */
+struct heap_run {
+	unsigned long pfn;
+	unsigned long nr_pages;
+};
+
+/* What has been allocated for a buffer so far, in the order it was obtained. */
+struct heap_runs {
+	struct heap_run *run;
+	unsigned int nr;
+	unsigned int max;
+};
+
+#define cc_shared_buffer(b) (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) && \
+			     (b)->cc_shared)
+
+/* Single pages may be waited for; larger chunks are taken if they are there. */
+#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
+#define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
+
+/* Largest entry of an sg_table; users keep lengths in an int. */
+#define MAX_SEGMENT_PAGES	((unsigned long)SZ_1G >> PAGE_SHIFT)
+
+#ifdef CONT_PTE_SHIFT
+#define CONT_PTE_ORDER	(CONT_PTE_SHIFT - PAGE_SHIFT)
+#else
+#define CONT_PTE_ORDER	0
+#endif
+
+/*
+ * Orders to allocate, descending: the most that the page allocator has, then
+ * the sizes that the page tables of CPUs and IOMMUs have leaves for.  Those up
+ * to PMD_ORDER are the block sizes of the layout as well.
+ */
+static unsigned int heap_orders[5] __ro_after_init;
+static unsigned int nr_heap_orders __ro_after_init;
+
+static void __init system_heap_add_order(unsigned int order)
+{
+	if (order > MAX_PAGE_ORDER)
+		return;
+	if (nr_heap_orders && heap_orders[nr_heap_orders - 1] <= order)
+		return;
+	heap_orders[nr_heap_orders++] = order;
+}
+
+static void __init system_heap_init_orders(void)
+{
+	system_heap_add_order(MAX_PAGE_ORDER);
+	system_heap_add_order(PMD_ORDER);
+	system_heap_add_order(CONT_PTE_ORDER);
+	system_heap_add_order(get_order(SZ_64K));
+	system_heap_add_order(0);
+}
+
+static unsigned long run_end(const struct heap_run *run)
+{
+	return run->pfn + run->nr_pages;
+}
+
+/* Remember a new chunk, joined with the one before it if they touch. */
+static int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
+			 unsigned long nr_pages)
+{
+	struct heap_run *last = runs->run + runs->nr - 1;
+
+	if (runs->nr && pfn == run_end(last)) {
+		last->nr_pages += nr_pages;
+		return 0;
+	}
+	if (runs->nr && pfn + nr_pages == last->pfn) {
+		last->pfn = pfn;
+		last->nr_pages += nr_pages;
+		return 0;
+	}
+	if (runs->nr == runs->max) {
+		unsigned int max = runs->max ? 2 * runs->max : 32;
+		struct heap_run *run;
+
+		run = kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
+		if (!run)
+			return -ENOMEM;
+		if (runs->nr)
+			memcpy(run, runs->run, runs->nr * sizeof(*run));
+		kvfree(runs->run);
+		runs->run = run;
+		runs->max = max;
+	}
+	runs->run[runs->nr++] = (struct heap_run){ pfn, nr_pages };
+	return 0;
+}
+
+static int heap_run_cmp(const void *a, const void *b)
+{
+	const struct heap_run *x = a, *y = b;
+
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+/* Sort runs by address and join those that touch. */
+static void heap_runs_join(struct heap_runs *runs)
+{
+	struct heap_run *last = runs->run, *run;
+
+	sort(runs->run, runs->nr, sizeof(*run), heap_run_cmp, NULL);
+	for (run = last + 1; run < runs->run + runs->nr; run++) {
+		if (run->pfn == run_end(last))
+			last->nr_pages += run->nr_pages;
+		else
+			*++last = *run;
+	}
+	runs->nr = last + 1 - runs->run;
+}
+
+/**
+ * struct heap_layout - entries of an sg_table while they are made
+ * @sg: entry to fill next, or NULL to only count
+ * @nents: entries so far
+ * @last: the last entry
+ */
+struct heap_layout {
+	struct scatterlist *sg;
+	unsigned int nents;
+	struct heap_run last;
+};
+
+static void heap_layout_flush(struct heap_layout *layout)
+{
+	if (!layout->last.nr_pages)
+		return;
+	layout->nents++;
+	if (!layout->sg)
+		return;
+	sg_set_page(layout->sg, pfn_to_page(layout->last.pfn),
+		    layout->last.nr_pages << PAGE_SHIFT, 0);
+	layout->sg = sg_next(layout->sg);
+}
+
+/* Append [@pfn, @end), to the last entry if it touches that. */
+static void heap_layout_add(struct heap_layout *layout, unsigned long pfn,
+			    unsigned long end)
+{
+	struct heap_run *last = &layout->last;
+	unsigned long nr;
+
+	for (; pfn < end; pfn += nr) {
+		nr = min(end - pfn, MAX_SEGMENT_PAGES);
+		if (last->nr_pages && run_end(last) == pfn &&
+		    last->nr_pages < MAX_SEGMENT_PAGES) {
+			nr = min(nr, MAX_SEGMENT_PAGES - last->nr_pages);
+			last->nr_pages += nr;
+			continue;
+		}
+		heap_layout_flush(layout);
+		*last = (struct heap_run){ pfn, nr };
+	}
+}
+
+/*
+ * Append what @run has of blocks of @nr_block pages and not of the larger ones
+ * of @nr_larger.
+ */
+static void heap_layout_add_blocks(struct heap_layout *layout,
+				   const struct heap_run *run,
+				   unsigned long nr_block,
+				   unsigned long nr_larger)
+{
+	const unsigned long start = round_up(run->pfn, nr_block);
+	const unsigned long end = round_down(run_end(run), nr_block);
+	unsigned long larger_start, larger_end;
+
+	if (start >= end)
+		return;
+
+	larger_start = nr_larger ? round_up(run->pfn, nr_larger) : end;
+	larger_end = nr_larger ? round_down(run_end(run), nr_larger) : end;
+	if (larger_start >= larger_end) {
+		heap_layout_add(layout, start, end);
+		return;
+	}
+	heap_layout_add(layout, start, larger_start);
+	heap_layout_add(layout, larger_end, end);
+}
+
+/*
+ * Lay out joined runs from @sgl on, or count the entries only if that is NULL.
+ * Returns the number of entries.
+ */
+static unsigned int heap_runs_layout(const struct heap_runs *runs,
+				     struct scatterlist *sgl)
+{
+	struct heap_layout layout = { .sg = sgl };
+	unsigned long nr_block, nr_larger = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < nr_heap_orders; i++) {
+		if (heap_orders[i] > PMD_ORDER)
+			continue;
+		nr_block = 1UL << heap_orders[i];
+		for (j = 0; j < runs->nr; j++)
+			heap_layout_add_blocks(&layout, &runs->run[j],
+					       nr_block, nr_larger);
+		nr_larger = nr_block;
+	}
+	heap_layout_flush(&layout);
+	return layout.nents;
+}
+
+static int system_heap_set_page_decrypted(struct page *page)
+{
+	int ret;
+
+	ret = set_memory_decrypted((unsigned long)page_address(page),
+				   1 << compound_order(page));
+	if (ret)
+		pr_warn_ratelimited("dma-buf system heap: failed to decrypt page at %p\n",
+				    page_address(page));
+	return ret;
+}
+
+static int system_heap_set_page_encrypted(struct page *page)
+{
+	int ret;
+
+	ret = set_memory_encrypted((unsigned long)page_address(page),
+				   1 << compound_order(page));
+	if (ret)
+		pr_warn_ratelimited("dma-buf system heap: failed to re-encrypt page at %p, leaking memory\n",
+				    page_address(page));
+	return ret;
+}
+
+static int heap_run_decrypt(const struct heap_run *run)
+{
+	unsigned long pfn;
+	int ret;
+
+	for (pfn = run->pfn; pfn < run_end(run);
+	     pfn += 1UL << compound_order(pfn_to_page(pfn))) {
+		ret = system_heap_set_page_decrypted(pfn_to_page(pfn));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Give each chunk of @run back as it was taken. */
+static void heap_run_free(const struct heap_run *run, bool cc_shared)
+{
+	unsigned long pfn, nr_pages;
+
+	for (pfn = run->pfn; pfn < run_end(run); pfn += nr_pages) {
+		struct page *page = pfn_to_page(pfn);
+		const unsigned int order = compound_order(page);
+
+		nr_pages = 1UL << order;
+		/*
+		 * Pages that cannot be encrypted again are leaked on purpose:
+		 * nobody may get memory that the host still sees.
+		 */
+		if (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) &&
+		    cc_shared && system_heap_set_page_encrypted(page))
+			continue;
+		__free_pages(page, order);
+	}
+}
+
+static void system_heap_free_table(struct sg_table *table, bool cc_shared)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(table, sg, i) {
+		const struct heap_run run = {
+			page_to_pfn(sg_page(sg)), sg->length >> PAGE_SHIFT
+		};
+
+		heap_run_free(&run, cc_shared);
+	}
+	sg_free_table(table);
+}
+
+static void heap_runs_free_pages(struct heap_runs *runs)
+{
+	unsigned int i;
+
+	for (i = 0; i < runs->nr; i++)
+		heap_run_free(&runs->run[i], false);
+}
+
+/* One chunk of a high order, taken only if the page allocator has it at hand. */
+static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
+{
+	const gfp_t gfp = HIGH_ORDER_GFP | (mem_accounting ? __GFP_ACCOUNT : 0);
+	struct page *page = alloc_pages(gfp, order);
+
+	if (!page)
+		return -EAGAIN;
+	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
+		__free_pages(page, order);
+		return -ENOMEM;
+	}
+	return 1 << order;
+}
+
+/* Some single pages, at most @nr of them. */
+static int heap_runs_alloc_pages(struct heap_runs *runs, unsigned long nr)
+{
+	const gfp_t gfp = LOW_ORDER_GFP | (mem_accounting ? __GFP_ACCOUNT : 0);
+	struct page *pages[32] = {};
+	unsigned int i, got;
+	int err = 0;
+
+	got = alloc_pages_bulk(gfp, min_t(unsigned long, nr, ARRAY_SIZE(pages)),
+			       pages);
+	for (i = 0; i < got && !err; i++)
+		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
+	if (err) {
+		for (i--; i < got; i++)
+			__free_page(pages[i]);
+		return err;
+	}
+	return got ?: -ENOMEM;
+}
+
+/*
+ * Allocate @nr_pages pages in the largest chunks there are.  An order that
+ * could not be had is left alone while a chunk of the top order is put together
+ * from smaller ones; then it is tried again.
+ *
+ * Returns 0, or an error with what was allocated until then in @runs.
+ */
+static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
+{
+	const unsigned long nr_top = 1UL << heap_orders[0];
+	unsigned long retry_at = 0;
+	unsigned int i = 0;
+	int got;
+
+	while (nr_pages) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		if (nr_pages <= retry_at) {
+			retry_at = 0;
+			i = 0;
+		}
+		while (nr_pages < 1UL << heap_orders[i])
+			i++;
+
+		if (heap_orders[i])
+			got = heap_runs_alloc_chunk(runs, heap_orders[i]);
+		else
+			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
+
+		if (got == -EAGAIN) {
+			if (!retry_at && nr_pages > nr_top)
+				retry_at = nr_pages - nr_top;
+			i++;
+			continue;
+		}
+		if (got < 0)
+			return got;
+		nr_pages -= got;
+	}
+	return 0;
+}
+
+/* Allocate the memory of a buffer, and the table that says where it is. */
+static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
+{
+	struct heap_runs runs = {};
+	int ret;
+
+	if (len >> PAGE_SHIFT > totalram_pages())
+		return -ENOMEM;
+
+	ret = heap_runs_alloc(&runs, len >> PAGE_SHIFT);
+	if (!ret) {
+		heap_runs_join(&runs);
+		ret = sg_alloc_table(table, heap_runs_layout(&runs, NULL),
+				     GFP_KERNEL);
+	}
+	if (!ret)
+		heap_runs_layout(&runs, table->sgl);	/* owns the pages now */
+	else
+		heap_runs_free_pages(&runs);
+	kvfree(runs.run);
+	return ret;
+}
+
+static int dup_sg_table(struct sg_table *from, struct sg_table *to)
+{
+	struct scatterlist *sg, *new_sg;
+	int ret, i;
+
+	ret = sg_alloc_table(to, from->orig_nents, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	new_sg = to->sgl;
+	for_each_sgtable_sg(from, sg, i) {
+		sg_set_page(new_sg, sg_page(sg), sg->length, sg->offset);
+		new_sg = sg_next(new_sg);
+	}
+	return 0;
+}
+
+static int system_heap_attach(struct dma_buf *dmabuf,
+			      struct dma_buf_attachment *attachment)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	struct dma_heap_attachment *a;
+	int ret;
+
+	a = kzalloc_obj(*a);
+	if (!a)
+		return -ENOMEM;
+
+	ret = dup_sg_table(&buffer->sg_table, &a->table);
+	if (ret) {
+		kfree(a);
+		return ret;
+	}
+
+	a->dev = attachment->dev;
+	a->cc_shared = buffer->cc_shared;
+	attachment->priv = a;
+
+	mutex_lock(&buffer->lock);
+	list_add(&a->list, &buffer->attachments);
+	mutex_unlock(&buffer->lock);
+
+	return 0;
+}
+
+static void system_heap_detach(struct dma_buf *dmabuf,
+			       struct dma_buf_attachment *attachment)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	struct dma_heap_attachment *a = attachment->priv;
+
+	mutex_lock(&buffer->lock);
+	list_del(&a->list);
+	mutex_unlock(&buffer->lock);
+
+	sg_free_table(&a->table);
+	kfree(a);
+}
+
+static struct sg_table *
+system_heap_map_dma_buf(struct dma_buf_attachment *attachment,
+			enum dma_data_direction direction)
+{
+	struct dma_heap_attachment *a = attachment->priv;
+	struct sg_table *table = &a->table;
+	int ret;
+
+	ret = dma_map_sgtable(attachment->dev, table, direction,
+			      cc_shared_buffer(a) ? DMA_ATTR_CC_SHARED : 0);
+	if (ret)
+		return ERR_PTR(ret);
+
+	a->mapped = true;
+	return table;
+}
+
+static void system_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
+				      struct sg_table *table,
+				      enum dma_data_direction direction)
+{
+	struct dma_heap_attachment *a = attachment->priv;
+
+	a->mapped = false;
+	dma_unmap_sgtable(attachment->dev, table, direction, 0);
+}
+
+static int system_heap_begin_cpu_access(struct dma_buf *dmabuf,
+					enum dma_data_direction direction)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	struct dma_heap_attachment *a;
+
+	mutex_lock(&buffer->lock);
+
+	if (buffer->vmap_cnt)
+		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
+
+	list_for_each_entry(a, &buffer->attachments, list)
+		if (a->mapped)
+			dma_sync_sgtable_for_cpu(a->dev, &a->table, direction);
+
+	mutex_unlock(&buffer->lock);
+
+	return 0;
+}
+
+static int system_heap_end_cpu_access(struct dma_buf *dmabuf,
+				      enum dma_data_direction direction)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	struct dma_heap_attachment *a;
+
+	mutex_lock(&buffer->lock);
+
+	if (buffer->vmap_cnt)
+		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
+
+	list_for_each_entry(a, &buffer->attachments, list)
+		if (a->mapped)
+			dma_sync_sgtable_for_device(a->dev, &a->table,
+						    direction);
+
+	mutex_unlock(&buffer->lock);
+
+	return 0;
+}
+
+static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
+				   pgprot_t prot)
+{
+	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
+}
+
+static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	const pgprot_t prot = system_heap_pgprot(buffer, vma->vm_page_prot);
+	unsigned long skip = vma->vm_pgoff, addr = vma->vm_start;
+	struct scatterlist *sg;
+	int ret, i;
+
+	for_each_sgtable_sg(&buffer->sg_table, sg, i) {
+		const unsigned long nr_pages = sg->length >> PAGE_SHIFT;
+		unsigned long size;
+
+		if (skip >= nr_pages) {
+			skip -= nr_pages;
+			continue;
+		}
+
+		size = min((nr_pages - skip) << PAGE_SHIFT, vma->vm_end - addr);
+		ret = remap_pfn_range(vma, addr,
+				      page_to_pfn(sg_page(sg)) + skip, size,
+				      prot);
+		if (ret)
+			return ret;
+
+		addr += size;
+		if (addr == vma->vm_end)
+			return 0;
+		skip = 0;
+	}
+	return 0;
+}
+
+static int system_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	int ret = 0;
+
+	mutex_lock(&buffer->lock);
+	if (!buffer->vmap_cnt) {
+		void *vaddr = vmap_sg(&buffer->sg_table,
+				      system_heap_pgprot(buffer, PAGE_KERNEL));
+
+		if (IS_ERR(vaddr)) {
+			ret = PTR_ERR(vaddr);
+			goto out;
+		}
+		buffer->vaddr = vaddr;
+	}
+	buffer->vmap_cnt++;
+	iosys_map_set_vaddr(map, buffer->vaddr);
+out:
+	mutex_unlock(&buffer->lock);
+
+	return ret;
+}
+
+static void system_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+
+	mutex_lock(&buffer->lock);
+	if (!--buffer->vmap_cnt) {
+		vunmap(buffer->vaddr);
+		buffer->vaddr = NULL;
+	}
+	mutex_unlock(&buffer->lock);
+	iosys_map_clear(map);
+}
+
+static void system_heap_release(struct dma_buf *dmabuf)
+{
+	struct system_heap_buffer *buffer = dmabuf->priv;
+
+	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
+	kfree(buffer);
+}
+
+static const struct dma_buf_ops system_heap_buf_ops = {
+	.attach = system_heap_attach,
+	.detach = system_heap_detach,
+	.map_dma_buf = system_heap_map_dma_buf,
+	.unmap_dma_buf = system_heap_unmap_dma_buf,
+	.begin_cpu_access = system_heap_begin_cpu_access,
+	.end_cpu_access = system_heap_end_cpu_access,
+	.mmap = system_heap_mmap,
+	.vmap = system_heap_vmap,
+	.vunmap = system_heap_vunmap,
+	.release = system_heap_release,
+};
+
+static int system_heap_decrypt(struct sg_table *table)
+{
+	struct scatterlist *sg;
+	int ret, i;
+
+	for_each_sgtable_sg(table, sg, i) {
+		const struct heap_run run = {
+			page_to_pfn(sg_page(sg)), sg->length >> PAGE_SHIFT
+		};
+
+		ret = heap_run_decrypt(&run);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
+					    unsigned long len,
+					    u32 fd_flags,
+					    u64 heap_flags)
+{
+	const struct system_heap_priv *priv = dma_heap_get_drvdata(heap);
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct system_heap_buffer *buffer;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	buffer = kzalloc_obj(*buffer);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+
+	INIT_LIST_HEAD(&buffer->attachments);
+	mutex_init(&buffer->lock);
+	buffer->len = len;
+	buffer->cc_shared = priv->cc_shared;
+
+	ret = system_heap_alloc_table(&buffer->sg_table, len);
+	if (ret)
+		goto free_buffer;
+
+	if (cc_shared_buffer(buffer)) {
+		ret = system_heap_decrypt(&buffer->sg_table);
+		if (ret)
+			goto free_table;
+	}
+
+	exp_info.exp_name = dma_heap_get_name(heap);
+	exp_info.ops = &system_heap_buf_ops;
+	exp_info.size = buffer->len;
+	exp_info.flags = fd_flags;
+	exp_info.priv = buffer;
+	dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(dmabuf)) {
+		ret = PTR_ERR(dmabuf);
+		goto free_table;
+	}
+	return dmabuf;
+
+free_table:
+	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
+free_buffer:
+	kfree(buffer);
+	return ERR_PTR(ret);
+}
+
+static const struct dma_heap_ops system_heap_ops = {
+	.allocate = system_heap_allocate,
+};
+
+static struct system_heap_priv system_heap_priv;
+
+static struct system_heap_priv system_heap_cc_shared_priv = {
+	.cc_shared = true,
+};
+
+static int __init system_heap_create(void)
+{
+	struct dma_heap_export_info exp_info = {
+		.name = "system",
+		.ops = &system_heap_ops,
+		.priv = &system_heap_priv,
+	};
+	struct dma_heap *heap;
+
+	system_heap_init_orders();
+
+	heap = dma_heap_add(&exp_info);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+
+	if (IS_ENABLED(CONFIG_HIGHMEM) ||
+	    !IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) ||
+	    !cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return 0;
+
+	exp_info.name = "system_cc_shared";
+	exp_info.priv = &system_heap_cc_shared_priv;
+	return PTR_ERR_OR_ZERO(dma_heap_add(&exp_info));
+}
+module_init(system_heap_create);
+
+MODULE_DESCRIPTION("DMA-BUF System Heap");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("DMA_BUF_HEAP");

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What Linux 6.12 lacks of what our files use.  Included ahead of each of them
+ * by the build of that series only; when 6.12 goes, so does this file.
+ */
+#ifndef _LINUX_VMAP_COMPAT_H
+#define _LINUX_VMAP_COMPAT_H
+
+#include <linux/cleanup.h>
+#include <linux/gfp.h>
+#include <linux/kmsan.h>
+#include <linux/mm.h>
+#include <linux/mmap_lock.h>
+#include <linux/pgtable.h>
+#include <linux/slab.h>
+
+/* 7.0: the allocators by type */
+#define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+
+/* 6.14: one bulk allocator, for arrays */
+#undef alloc_pages_bulk
+#define alloc_pages_bulk(gfp, nr, array) alloc_pages_bulk_array(gfp, nr, array)
+
+/* 6.18: nested lazy MMU sections */
+#define lazy_mmu_mode_enable()	arch_enter_lazy_mmu_mode()
+#define lazy_mmu_mode_disable()	arch_leave_lazy_mmu_mode()
+
+/* 6.19: KMSAN allocates its arrays with the flags of the caller */
+#define kmsan_vmap_pages_range_noflush(start, end, prot, pages, shift, gfp) \
+	kmsan_vmap_pages_range_noflush(start, end, prot, pages, shift)
+
+/* 6.19: mmap_lock guards */
+DEFINE_GUARD(mmap_read_lock, struct mm_struct *,
+	     mmap_read_lock(_T), mmap_read_unlock(_T))
+DEFINE_GUARD_COND(mmap_read_lock, _try, mmap_read_trylock(_T))
+
+/* 6.18: length of the contiguous run at the start of an array of pages */
+static inline size_t num_pages_contiguous(struct page **pages, size_t nr_pages)
+{
+	const unsigned long pfn = page_to_pfn(pages[0]);
+	size_t nr = 1;
+
+	while (nr < nr_pages && pages[nr] == pfn_to_page(pfn + nr))
+		nr++;
+	return nr;
+}
+
+/* 7.1: heap pages charged to the memcg of whoever allocates them */
+#define mem_accounting		false
+
+/* 7.1: DMA to memory that is shared with the host already */
+#define DMA_ATTR_CC_SHARED	0
+
+/* 6.13: symbol namespaces are strings */
+#undef MODULE_IMPORT_NS
+#define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
+
+#endif /* _LINUX_VMAP_COMPAT_H */

@@ -1,0 +1,740 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kernel mappings of physically contiguous extents: vmap() and vmap_sg()
+ *
+ * What is to be mapped is a sequence of extents, physically contiguous runs of
+ * pages.  A cursor yields them one after the other from whatever describes the
+ * memory: an array of pages, a scatterlist, or a single physical range.  One
+ * walk of the page tables covers the whole virtual range and takes from the
+ * cursor as it goes:
+ *
+ *   cursor   |------------ extent ------------|-- extent --|-|-|-|-- ...
+ *   walk     |   PMD leaf    |   PMD leaf   |PTEs | PTEs   |P|P|P|PTEs ...
+ *   virtual  ^ aligned for the first large extent
+ *
+ * At each level, an entry becomes a leaf if the rest of the extent covers it
+ * and virtual and physical address are both aligned to it; otherwise the walk
+ * descends.  At the last level a run of PTEs is filled at once.  The cost is
+ * that of the leaves and extents, whatever the number of pages.
+ *
+ * Invariants:
+ *
+ * - The cursor stands where the walk stands: what it holds next is what goes to
+ *   the address that the walk is at.
+ * - The extent in the cursor is empty only at the end of the memory, or after
+ *   an error that the walk has been told of.
+ * - An extent is never empty and always a whole number of pages.
+ */
+
+#include <linux/bits.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/hugetlb.h>
+#include <linux/init.h>
+#include <linux/kmsan.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/pfn.h>
+#include <linux/pgtable.h>
+#include <linux/scatterlist.h>
+#include <linux/vmalloc.h>
+#include <asm/tlbflush.h>
+
+#include "internal.h"
+#include "pgalloc-track.h"
+#include "vmap.h"
+
+/* The largest leaf that vmap() and vmap_sg() use, where the arch has it. */
+static unsigned int vmap_max_leaf_shift __ro_after_init =
+	IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? BITS_PER_LONG - 1 :
+						    PAGE_SHIFT;
+
+static int __init set_nohugevmap(char *str)
+{
+	vmap_max_leaf_shift = PAGE_SHIFT;
+	return 0;
+}
+early_param("nohugevmap", set_nohugevmap);
+
+/**
+ * struct vmap_cursor - a position in the memory to be mapped
+ * @phys: physical address of what is left of the current extent
+ * @len: bytes left of the current extent; 0 only at the end
+ * @pages: pages after the current extent
+ * @nr_pages: number of @pages
+ * @order: @pages come in contiguous blocks of at least this order
+ * @sg: scatterlist entry after the current extent
+ * @nents: number of entries from @sg on
+ *
+ * A cursor has either @nr_pages or @nents to continue from, or neither if the
+ * current extent is all there is.
+ */
+struct vmap_cursor {
+	phys_addr_t phys;
+	unsigned long len;
+	struct page **pages;
+	unsigned long nr_pages;
+	unsigned int order;
+	struct scatterlist *sg;
+	unsigned int nents;
+};
+
+/*
+ * The length, in pages, of the contiguous run at the start of @pages.  It is
+ * looked at in steps of at most one page table, so that pfn_valid() is asked
+ * for each of them.
+ */
+static long pages_run_length(struct page **pages, unsigned long nr_pages)
+{
+	const unsigned long pfn = page_to_pfn(pages[0]);
+	unsigned long run = 0, step, nr;
+
+	do {
+		if (WARN_ON(!pfn_valid(pfn + run)))
+			return -EINVAL;
+
+		step = min(nr_pages - run, (unsigned long)PTRS_PER_PTE);
+		nr = num_pages_contiguous(pages + run, step);
+		run += nr;
+	} while (nr == step && run < nr_pages && pages[run] &&
+		 page_to_pfn(pages[run]) == pfn + run);
+
+	return run;
+}
+
+static int vmap_cursor_load_pages(struct vmap_cursor *cur)
+{
+	long nr = 1L << cur->order;
+
+	if (WARN_ON(!cur->pages[0]))
+		return -ENOMEM;
+
+	if (!cur->order) {
+		nr = pages_run_length(cur->pages, cur->nr_pages);
+		if (nr < 0)
+			return nr;
+	}
+
+	cur->phys = page_to_phys(cur->pages[0]);
+	cur->len = (unsigned long)nr << PAGE_SHIFT;
+	cur->pages += nr;
+	cur->nr_pages -= nr;
+	return 0;
+}
+
+/* sg_next() for an entry that is known not to be the last, inlined. */
+static struct scatterlist *sg_step(struct scatterlist *sg)
+{
+	sg++;
+	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
+
+static int vmap_cursor_load_sg(struct vmap_cursor *cur)
+{
+	struct scatterlist *sg = cur->sg;
+	phys_addr_t phys = sg_phys(sg);
+
+	cur->phys = phys;
+	do {
+		if (!sg_page(sg) || !sg->length ||
+		    !PAGE_ALIGNED(sg->offset | sg->length))
+			return -EINVAL;
+
+		phys += sg->length;
+		if (!--cur->nents)
+			break;
+		sg = sg_step(sg);
+	} while (sg_phys(sg) == phys);
+
+	cur->len = phys - cur->phys;
+	cur->sg = sg;
+	return 0;
+}
+
+/* Load the next extent; at the end, and on error, leave an empty one. */
+static int vmap_cursor_load(struct vmap_cursor *cur)
+{
+	cur->len = 0;
+	if (cur->nents)
+		return vmap_cursor_load_sg(cur);
+	if (cur->nr_pages)
+		return vmap_cursor_load_pages(cur);
+	return 0;
+}
+
+static int vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
+{
+	cur->phys += size;
+	cur->len -= size;
+	return cur->len ? 0 : vmap_cursor_load(cur);
+}
+
+/**
+ * struct vmap_walk - state of one walk of the kernel page tables
+ * @cur: what is left to be mapped
+ * @prot: protection of every entry
+ * @max_shift: log2 of the largest leaf to use, in bytes
+ * @mask: levels that were modified, for arch_sync_kernel_mappings()
+ */
+struct vmap_walk {
+	struct vmap_cursor cur;
+	pgprot_t prot;
+	unsigned int max_shift;
+	pgtbl_mod_mask mask;
+};
+
+#ifdef CONFIG_HUGETLB_PAGE
+/* Bytes of the contiguous-PTE block that fits at @addr; PAGE_SIZE if none. */
+static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
+					 const struct vmap_walk *w)
+{
+	return arch_vmap_pte_range_map_size(addr, addr + len,
+					    PHYS_PFN(w->cur.phys),
+					    w->max_shift);
+}
+
+static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
+			       unsigned long size)
+{
+	entry = arch_make_huge_pte(entry, ilog2(size), 0);
+	set_huge_pte_at(&init_mm, addr, pte, entry, size);
+}
+#else
+static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
+					 const struct vmap_walk *w)
+{
+	return PAGE_SIZE;
+}
+
+static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
+			       unsigned long size)
+{
+	BUILD_BUG();
+}
+#endif
+
+/*
+ * Map the start of the current extent at @addr, at most @len bytes: all of them
+ * with single PTEs or, where the arch has contiguous PTEs for as much, one
+ * block of them or one page on the way to the next block.  Returns the bytes
+ * mapped, or an error.
+ *
+ * set_ptes() wants the pages of a user mapping to belong to one folio.  Nothing
+ * keeps count of what the kernel's PTEs map, so a run may cross folios here.
+ */
+static long vmap_set_ptes(pte_t *pte, unsigned long addr, unsigned long len,
+			  const struct vmap_walk *w)
+{
+	const pte_t entry = pfn_pte(PHYS_PFN(w->cur.phys), w->prot);
+	unsigned long block = PAGE_SIZE, i;
+
+	if (arch_vmap_pte_supported_shift(len) > PAGE_SHIFT) {
+		block = vmap_pte_block_size(addr, len, w);
+		len = block;
+	}
+
+	for (i = 0; i < PFN_DOWN(len); i++)
+		if (WARN_ON(!pte_none(ptep_get(pte + i))))
+			return -EBUSY;
+
+	if (block > PAGE_SIZE)
+		vmap_set_pte_block(pte, addr, entry, block);
+	else
+		set_ptes(&init_mm, addr, pte, entry, PFN_DOWN(len));
+	return len;
+}
+
+static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
+			  struct vmap_walk *w)
+{
+	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
+	long size;
+	int err;
+
+	if (!pte)
+		return -ENOMEM;
+
+	lazy_mmu_mode_enable();
+	do {
+		/* The memory ends before the range does. */
+		if (WARN_ON_ONCE(!w->cur.len)) {
+			err = -EINVAL;
+			break;
+		}
+		size = vmap_set_ptes(pte, addr, min(end - addr, w->cur.len), w);
+		if (size < 0) {
+			err = size;
+			break;
+		}
+		err = vmap_cursor_advance(&w->cur, size);
+	} while (!err && (pte += PFN_DOWN(size), addr += size, addr != end));
+	lazy_mmu_mode_disable();
+
+	w->mask |= PGTBL_PTE_MODIFIED;
+	return err;
+}
+
+/* Can the entry that maps exactly [@addr, @end) be a leaf of 1 << @shift? */
+static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
+			   unsigned int shift, const struct vmap_walk *w)
+{
+	const unsigned long size = 1UL << shift;
+
+	return shift <= w->max_shift && end - addr == size &&
+	       w->cur.len >= size && IS_ALIGNED(w->cur.phys, size);
+}
+
+/*
+ * The vmap_set_*_leaf() functions return whether they have set a leaf.  They
+ * have not where none fits, and where the arch refuses: the range then has to
+ * be mapped with smaller entries.
+ *
+ * An entry that still points to a table is left from an earlier mapping.  The
+ * table is freed under the mmap read lock of init_mm, to keep out ptdump: it
+ * walks kernel page tables that it does not own under the write lock.  Others
+ * that hold the read lock are harmless, each of them owns the range that it
+ * works on and cannot reach this table.
+ */
+static bool vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
+			      unsigned long end, const struct vmap_walk *w)
+{
+	if (!vmap_leaf_fits(addr, end, PMD_SHIFT, w) ||
+	    !arch_vmap_pmd_supported(w->prot))
+		return false;
+
+	if (!pmd_present(*pmd))
+		return pmd_set_huge(pmd, w->cur.phys, w->prot);
+
+	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+		return pmd_free_pte_page(pmd, addr) &&
+		       pmd_set_huge(pmd, w->cur.phys, w->prot);
+	return false;
+}
+
+static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
+			  struct vmap_walk *w)
+{
+	pmd_t *pmd = pmd_alloc_track(&init_mm, pud, addr, &w->mask);
+	unsigned long next;
+	int err;
+
+	if (!pmd)
+		return -ENOMEM;
+	do {
+		next = pmd_addr_end(addr, end);
+		if (WARN_ON(pmd_leaf(*pmd)))
+			return -EBUSY;
+
+		if (vmap_set_pmd_leaf(pmd, addr, next, w)) {
+			w->mask |= PGTBL_PMD_MODIFIED;
+			err = vmap_cursor_advance(&w->cur, PMD_SIZE);
+		} else {
+			err = vmap_pte_range(pmd, addr, next, w);
+		}
+		if (err)
+			return err;
+	} while (pmd++, addr = next, addr != end);
+	return 0;
+}
+
+static bool vmap_set_pud_leaf(pud_t *pud, unsigned long addr,
+			      unsigned long end, const struct vmap_walk *w)
+{
+	if (!vmap_leaf_fits(addr, end, PUD_SHIFT, w) ||
+	    !arch_vmap_pud_supported(w->prot))
+		return false;
+
+	if (!pud_present(*pud))
+		return pud_set_huge(pud, w->cur.phys, w->prot);
+
+	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+		return pud_free_pmd_page(pud, addr) &&
+		       pud_set_huge(pud, w->cur.phys, w->prot);
+	return false;
+}
+
+static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
+			  struct vmap_walk *w)
+{
+	pud_t *pud = pud_alloc_track(&init_mm, p4d, addr, &w->mask);
+	unsigned long next;
+	int err;
+
+	if (!pud)
+		return -ENOMEM;
+	do {
+		next = pud_addr_end(addr, end);
+		if (WARN_ON(pud_leaf(*pud)))
+			return -EBUSY;
+
+		if (vmap_set_pud_leaf(pud, addr, next, w)) {
+			w->mask |= PGTBL_PUD_MODIFIED;
+			err = vmap_cursor_advance(&w->cur, PUD_SIZE);
+		} else {
+			err = vmap_pmd_range(pud, addr, next, w);
+		}
+		if (err)
+			return err;
+	} while (pud++, addr = next, addr != end);
+	return 0;
+}
+
+static bool vmap_set_p4d_leaf(p4d_t *p4d, unsigned long addr,
+			      unsigned long end, const struct vmap_walk *w)
+{
+	if (!vmap_leaf_fits(addr, end, P4D_SHIFT, w) ||
+	    !arch_vmap_p4d_supported(w->prot))
+		return false;
+
+	if (!p4d_present(*p4d))
+		return p4d_set_huge(p4d, w->cur.phys, w->prot);
+
+	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+		return p4d_free_pud_page(p4d, addr) &&
+		       p4d_set_huge(p4d, w->cur.phys, w->prot);
+	return false;
+}
+
+static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
+			  struct vmap_walk *w)
+{
+	p4d_t *p4d = p4d_alloc_track(&init_mm, pgd, addr, &w->mask);
+	unsigned long next;
+	int err;
+
+	if (!p4d)
+		return -ENOMEM;
+	do {
+		next = p4d_addr_end(addr, end);
+		if (WARN_ON(p4d_leaf(*p4d)))
+			return -EBUSY;
+
+		if (vmap_set_p4d_leaf(p4d, addr, next, w)) {
+			w->mask |= PGTBL_P4D_MODIFIED;
+			err = vmap_cursor_advance(&w->cur, P4D_SIZE);
+		} else {
+			err = vmap_pud_range(p4d, addr, next, w);
+		}
+		if (err)
+			return err;
+	} while (p4d++, addr = next, addr != end);
+	return 0;
+}
+
+/* Map [@start, @end) from the cursor, whose first extent is loaded. */
+static int vmap_walk_noflush(unsigned long start, unsigned long end,
+			     struct vmap_walk *w)
+{
+	unsigned long addr = start, next;
+	pgd_t *pgd = pgd_offset_k(addr);
+	int err;
+
+	/* May allocate page tables, and flush the TLB where it replaces one. */
+	might_sleep();
+	if (WARN_ON_ONCE(addr >= end))
+		return -EINVAL;
+
+	do {
+		next = pgd_addr_end(addr, end);
+		err = vmap_p4d_range(pgd, addr, next, w);
+	} while (!err && (pgd++, addr = next, addr != end));
+
+	if (w->mask & ARCH_PAGE_TABLE_SYNC_MASK)
+		arch_sync_kernel_mappings(start, end);
+	return err;
+}
+
+/**
+ * vmap_range_noflush - map a physical range to a kernel virtual range
+ * @addr: start of the virtual range, in bytes, page aligned
+ * @end: end of the virtual range (exclusive)
+ * @phys_addr: physical address that @addr is to map
+ * @prot: protection of the mapping
+ * @max_page_shift: log2 of the largest leaf to use, in bytes
+ *
+ * The caller owns the virtual range and calls flush_cache_vmap() on it before
+ * it is accessed.
+ *
+ * Context: May sleep.
+ * Return: 0, or -ENOMEM, or -EBUSY if some of the range is mapped already.
+ */
+int vmap_range_noflush(unsigned long addr, unsigned long end,
+		       phys_addr_t phys_addr, pgprot_t prot,
+		       unsigned int max_page_shift)
+{
+	struct vmap_walk w = {
+		.cur = { .phys = phys_addr, .len = end - addr },
+		.prot = prot,
+		.max_shift = max_page_shift,
+	};
+
+	return vmap_walk_noflush(addr, end, &w);
+}
+
+/*
+ * Map an array of pages without a flush, nor KMSAN metadata; for vmalloc() and
+ * its relatives, and for KMSAN itself.  @pages come in contiguous blocks of
+ * 1 << @page_shift bytes, which is also the largest leaf.
+ */
+int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
+			       pgprot_t prot, struct page **pages,
+			       unsigned int page_shift)
+{
+	struct vmap_walk w = {
+		.cur = { .pages = pages, .nr_pages = PHYS_PFN(end - addr) },
+		.prot = prot,
+		.max_shift = PAGE_SHIFT,
+	};
+	int err;
+
+	WARN_ON(page_shift < PAGE_SHIFT);
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC)) {
+		w.cur.order = page_shift - PAGE_SHIFT;
+		w.max_shift = page_shift;
+	}
+
+	err = vmap_cursor_load(&w.cur);
+	return err ?: vmap_walk_noflush(addr, end, &w);
+}
+
+/**
+ * struct vmap_layout - what the memory to be mapped asks of its virtual area
+ * @size: bytes
+ * @leaf_shift: log2 of the leaf to align the area for; PAGE_SHIFT if none
+ * @offset: bytes from an aligned address at which the area should start, less
+ *	    than a leaf
+ */
+struct vmap_layout {
+	unsigned long size;
+	unsigned int leaf_shift;
+	unsigned long offset;
+};
+
+static bool extent_holds_leaf(const struct vmap_cursor *cur, unsigned int shift)
+{
+	const unsigned long size = 1UL << shift;
+
+	return shift <= vmap_max_leaf_shift && cur->len >= size &&
+	       ALIGN(cur->phys, size) - cur->phys <= cur->len - size;
+}
+
+/* log2 of the largest leaf that fits into the extent at @cur. */
+static unsigned int extent_leaf_shift(const struct vmap_cursor *cur,
+				      pgprot_t prot)
+{
+	const unsigned int pte_shift = arch_vmap_pte_supported_shift(cur->len);
+
+	if (arch_vmap_pud_supported(prot) && extent_holds_leaf(cur, PUD_SHIFT))
+		return PUD_SHIFT;
+	if (arch_vmap_pmd_supported(prot) && extent_holds_leaf(cur, PMD_SHIFT))
+		return PMD_SHIFT;
+	return extent_holds_leaf(cur, pte_shift) ? pte_shift : PAGE_SHIFT;
+}
+
+/*
+ * Go over the memory once, with a copy of the cursor, to see how large it is
+ * and to align the area for the first extent that takes the largest leaf.  An
+ * array of pages, of @size bytes, is only looked at up to its first PMD leaf.
+ */
+static int vmap_plan(struct vmap_cursor cur, pgprot_t prot,
+		     struct vmap_layout *layout)
+{
+	unsigned long done = 0, len;
+	unsigned int shift;
+	int err;
+
+	for (; cur.len; done += len) {
+		len = cur.len;
+		shift = extent_leaf_shift(&cur, prot);
+		if (shift > layout->leaf_shift) {
+			layout->leaf_shift = shift;
+			layout->offset = (cur.phys - done) & (BIT(shift) - 1);
+		}
+		if (layout->size && layout->leaf_shift >= PMD_SHIFT)
+			return 0;
+
+		err = vmap_cursor_advance(&cur, len);
+		if (err)
+			return err;
+	}
+	layout->size = done;
+	return 0;
+}
+
+/*
+ * An area at @layout->offset from an aligned address or, where the address
+ * space has no room for that any more, at any address.
+ */
+static struct vm_struct *vmap_get_area(const struct vmap_layout *layout,
+				       unsigned long flags, const void *caller)
+{
+	struct vm_struct *area;
+
+	if (layout->leaf_shift > PAGE_SHIFT) {
+		area = __get_vm_area_node(layout->size + layout->offset,
+					  BIT(layout->leaf_shift), PAGE_SHIFT,
+					  flags, VMALLOC_START, VMALLOC_END,
+					  NUMA_NO_NODE,
+					  GFP_KERNEL | __GFP_NOWARN, caller);
+		if (area) {
+			area->addr += layout->offset;
+			area->size -= layout->offset;
+			area->requested_size -= layout->offset;
+			return area;
+		}
+	}
+	return __get_vm_area_node(layout->size, 1, PAGE_SHIFT, flags,
+				  VMALLOC_START, VMALLOC_END, NUMA_NO_NODE,
+				  GFP_KERNEL, caller);
+}
+
+#ifdef CONFIG_KMSAN
+/* KMSAN wants arrays of pages: hand it the memory a few pages at a time. */
+static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
+			  pgprot_t prot)
+{
+	struct page *pages[16];
+	unsigned int nr;
+	int err = 0;
+
+	for (nr = 0; !err && cur.len; addr += nr << PAGE_SHIFT) {
+		for (nr = 0; !err && nr < ARRAY_SIZE(pages) && cur.len; nr++) {
+			pages[nr] = phys_to_page(cur.phys);
+			err = vmap_cursor_advance(&cur, PAGE_SIZE);
+		}
+		if (!err)
+			err = kmsan_vmap_pages_range_noflush(addr,
+					addr + ((unsigned long)nr << PAGE_SHIFT),
+					prot, pages, PAGE_SHIFT, GFP_KERNEL);
+	}
+	return err;
+}
+#else
+static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
+			  pgprot_t prot)
+{
+	return 0;
+}
+#endif
+
+/* Map @size bytes, or all there is if 0, from the start of @cur. */
+static struct vm_struct *vmap_memory(struct vmap_cursor *cur,
+				     unsigned long size, unsigned long flags,
+				     pgprot_t prot, const void *caller)
+{
+	struct vmap_layout layout = { .size = size, .leaf_shift = PAGE_SHIFT };
+	struct vmap_walk w = { .max_shift = vmap_max_leaf_shift };
+	struct vm_struct *area;
+	unsigned long addr;
+	int err;
+
+	might_sleep();
+
+	if (WARN_ON_ONCE(flags & VM_FLUSH_RESET_PERMS))
+		return ERR_PTR(-EINVAL);
+
+	/*
+	 * Your top guard is someone else's bottom guard. Not having a top
+	 * guard compromises someone else's mappings too.
+	 */
+	if (WARN_ON_ONCE(flags & VM_NO_GUARD))
+		flags &= ~VM_NO_GUARD;
+
+	prot = pgprot_nx(prot);
+	err = vmap_cursor_load(cur) ?: vmap_plan(*cur, prot, &layout);
+	if (err)
+		return ERR_PTR(err);
+	if (!layout.size)
+		return ERR_PTR(-EINVAL);
+	if (PHYS_PFN(layout.size) > totalram_pages())
+		return ERR_PTR(-E2BIG);
+
+	area = vmap_get_area(&layout, flags, caller);
+	if (!area)
+		return ERR_PTR(-ENOMEM);
+
+	addr = (unsigned long)area->addr;
+	err = vmap_kmsan_map(*cur, addr, prot);
+	if (!err) {
+		w.cur = *cur;
+		w.prot = prot;
+		err = vmap_walk_noflush(addr, addr + layout.size, &w);
+	}
+	flush_cache_vmap(addr, addr + layout.size);
+	if (err) {
+		vunmap(area->addr);
+		return ERR_PTR(err);
+	}
+	return area;
+}
+
+/**
+ * vmap - map an array of pages into virtually contiguous space
+ * @pages: array of page pointers
+ * @count: number of pages to map
+ * @flags: vm_area->flags
+ * @prot: page protection for the mapping
+ *
+ * Maps @count pages from @pages into contiguous kernel virtual space, runs of
+ * physically contiguous pages with as few page-table entries as they allow.
+ * If @flags contains %VM_MAP_PUT_PAGES the ownership of the pages array itself
+ * (which must be kmalloc or vmalloc memory) and one reference per pages in it
+ * are transferred from the caller to vmap(), and will be freed / dropped when
+ * vfree() is called on the return value.
+ *
+ * Context: May sleep.
+ * Return: the address of the area or %NULL on failure
+ */
+void *vmap(struct page **pages, unsigned int count,
+	   unsigned long flags, pgprot_t prot)
+{
+	struct vmap_cursor cur = { .pages = pages, .nr_pages = count };
+	struct vm_struct *area;
+
+	if (!count || count > totalram_pages())
+		return NULL;
+
+	area = vmap_memory(&cur, (unsigned long)count << PAGE_SHIFT, flags,
+			   prot, __builtin_return_address(0));
+	if (IS_ERR(area))
+		return NULL;
+
+	if (flags & VM_MAP_PUT_PAGES) {
+		area->pages = pages;
+		area->nr_pages = count;
+	}
+	return area->addr;
+}
+EXPORT_SYMBOL(vmap);
+
+/**
+ * vmap_sg - map the memory of an sg_table into virtually contiguous space
+ * @sgt: memory to map, as the CPU sees it (all @orig_nents entries)
+ * @prot: page protection for the mapping
+ *
+ * Maps the pages of all entries, in their order, into contiguous kernel virtual
+ * space, physically contiguous runs with as few page-table entries as they
+ * allow.  No array of pages is needed, and the cost is that of the entries and
+ * of the page-table entries.  Offsets and lengths must be multiples of
+ * PAGE_SIZE.
+ *
+ * The table is not looked at after the call.  The memory stays the caller's,
+ * who keeps it until after vunmap() of the mapping.
+ *
+ * Context: May sleep.
+ * Return: the address of the mapping, or an ERR_PTR(): -EINVAL for an empty
+ * table or an entry that is not whole pages, -E2BIG for more memory than the
+ * system has, -ENOMEM.
+ */
+void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
+{
+	struct vmap_cursor cur = { .sg = sgt->sgl, .nents = sgt->orig_nents };
+	struct vm_struct *area;
+
+	area = vmap_memory(&cur, 0, VM_MAP, prot, __builtin_return_address(0));
+	if (IS_ERR(area))
+		return ERR_CAST(area);
+	return area->addr;
+}
+EXPORT_SYMBOL_GPL(vmap_sg);
