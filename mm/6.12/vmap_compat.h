@@ -11,11 +11,14 @@
 #include <linux/kmsan.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/module.h>
 #include <linux/pgtable.h>
 #include <linux/slab.h>
 
-/* 7.0: the allocators by type */
+/* 7.0, and late stable releases: the allocators by type */
+#ifndef kzalloc_obj
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+#endif
 
 /* 6.14: one bulk allocator, for arrays */
 #undef alloc_pages_bulk

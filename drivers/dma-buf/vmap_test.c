@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An in-kernel user of dma_buf_vmap() for tests and measurements.
+ *
+ * A file in debugfs takes a dma-buf, times vmap and vunmap of it, and then, out
+ * of the timed part, compares the kernel mapping with the device mapping: which
+ * page is where, what is in it, and what the mapping costs in leaves and page
+ * tables. The device mapping is that of a device of its own which does no DMA,
+ * has no limits and is mapped directly, so that a DMA address can be turned
+ * back into a page.
+ *
+ * It knows of no exporter and of nothing inside vmap(): the same file measures
+ * a kernel with and without a change.
+ */
+#include <linux/bits.h>
+#include <linux/cleanup.h>
+#include <linux/debugfs.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/init.h>
+#include <linux/iosys-map.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pgtable.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "vmap_test.h"
+
+#define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(u64))
+
+/**
+ * struct vmap_test_file - an open test file
+ * @lock: serializes HOLD and UNHOLD
+ * @held: the dma-buf that is kept mapped, or NULL
+ * @map: the mapping of @held
+ */
+struct vmap_test_file {
+	struct mutex lock;	/* HOLD against UNHOLD */
+	struct dma_buf *held;
+	struct iosys_map map;
+};
+
+/* The device of the device mapping. */
+static struct platform_device *vmap_test_pdev;
+
+static void vmap_test_put(struct dma_buf *dmabuf)
+{
+	if (!IS_ERR_OR_NULL(dmabuf))
+		dma_buf_put(dmabuf);
+}
+
+DEFINE_FREE(vmap_test_put, struct dma_buf *, vmap_test_put(_T))
+
+/* To be called in every loop over pages or rounds. */
+static int vmap_test_breathe(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/*
+ * Map, and refuse what the tests cannot look at: only addresses of the vmalloc
+ * area have page tables of their own.
+ */
+static int vmap_test_map(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	int ret = dma_buf_vmap_unlocked(dmabuf, map);
+
+	if (ret)
+		return ret;
+	if (!map->is_iomem && is_vmalloc_addr(map->vaddr))
+		return 0;
+	dma_buf_vunmap_unlocked(dmabuf, map);
+	return -EOPNOTSUPP;
+}
+
+/* Nothing but the call is between two readings of the clock. */
+static int vmap_test_time_round(struct dma_buf *dmabuf,
+				struct dmabuf_vmap_round *round)
+{
+	struct iosys_map map;
+	u64 start, end;
+	int ret;
+
+	start = ktime_get_ns();
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	end = ktime_get_ns();
+	if (ret)
+		return ret;
+	round->map_ns = end - start;
+
+	start = ktime_get_ns();
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	end = ktime_get_ns();
+	round->unmap_ns = end - start;
+	return 0;
+}
+
+static void vmap_test_summarize(const struct dmabuf_vmap_round *rounds, u32 n,
+				struct dmabuf_vmap_result *res)
+{
+	res->map_min_ns = U64_MAX;
+	res->unmap_min_ns = U64_MAX;
+	for (u32 i = 0; i < n; i++) {
+		res->map_min_ns = min(res->map_min_ns, rounds[i].map_ns);
+		res->map_total_ns += rounds[i].map_ns;
+		res->unmap_min_ns = min(res->unmap_min_ns, rounds[i].unmap_ns);
+		res->unmap_total_ns += rounds[i].unmap_ns;
+	}
+}
+
+static int vmap_test_measure(struct dma_buf *dmabuf,
+			     struct dmabuf_vmap_test *test)
+{
+	struct dmabuf_vmap_round *rounds __free(kvfree) =
+		kvcalloc(test->rounds, sizeof(*rounds), GFP_KERNEL);
+
+	if (!rounds)
+		return -ENOMEM;
+
+	for (u32 i = 0; i < test->rounds; i++) {
+		int ret = vmap_test_time_round(dmabuf, &rounds[i]);
+
+		if (!ret)
+			ret = vmap_test_breathe();
+		if (ret)
+			return ret;
+	}
+
+	vmap_test_summarize(rounds, test->rounds, &test->result);
+	if (!test->rounds_ptr)
+		return 0;
+	if (copy_to_user(u64_to_user_ptr(test->rounds_ptr), rounds,
+			 array_size(test->rounds, sizeof(*rounds))))
+		return -EFAULT;
+	return 0;
+}
+
+/* NULL: the device mapping has an address without a struct page. */
+static struct page *vmap_test_device_page(struct sg_dma_page_iter *iter)
+{
+	dma_addr_t addr = sg_page_iter_dma_address(iter);
+	unsigned long pfn = PHYS_PFN(dma_to_phys(&vmap_test_pdev->dev, addr));
+
+	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
+}
+
+static void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n)
+{
+	if (!n)
+		return;
+	if (!res->bad_pages)
+		res->first_bad_page = page;
+	res->bad_pages += n;
+}
+
+/* Every page of the dma-buf, in order: same page in both mappings? */
+static int vmap_test_verify(const void *vaddr, struct sg_table *sgt,
+			    struct dmabuf_vmap_result *res)
+{
+	const u64 npages = res->bytes >> PAGE_SHIFT;
+	struct sg_dma_page_iter iter;
+	u64 i = 0;
+
+	res->first_bad_page = DMABUF_VMAP_TEST_NO_PAGE;
+	for_each_sgtable_dma_page(sgt, &iter, 0) {
+		struct page *page = vmap_test_device_page(&iter);
+		int ret = vmap_test_breathe();
+
+		if (ret)
+			return ret;
+		if (i == npages)
+			break;
+		if (!page || vmalloc_to_page(vaddr) != page)
+			vmap_test_bad_pages(res, i, 1);
+		vaddr += PAGE_SIZE;
+		i++;
+	}
+	res->pages_checked = i;
+	vmap_test_bad_pages(res, i, npages - i);
+	return 0;
+}
+
+/*
+ * The walk below counts what maps [addr, end). It takes no lock: the caller
+ * holds the mapping, and tables that have entries of it stay.
+ */
+static void vmap_test_count_table(bool shared, size_t bytes,
+				  struct dmabuf_vmap_result *res)
+{
+	if (shared)
+		res->shared_table_bytes += bytes;
+	else
+		res->table_bytes += bytes;
+}
+
+static bool vmap_test_pte_table_shared(pmd_t *pmdp, unsigned long addr,
+				       unsigned long end)
+{
+	pte_t *table = pte_offset_kernel(pmdp, addr & PMD_MASK);
+	const unsigned long first = pte_index(addr), last = pte_index(end - 1);
+
+	for (unsigned long i = 0; i < PTRS_PER_PTE; i++) {
+		if ((i < first || i > last) && !pte_none(ptep_get(table + i)))
+			return true;
+	}
+	return false;
+}
+
+static bool vmap_test_pmd_table_shared(pud_t *pudp, unsigned long addr,
+				       unsigned long end)
+{
+	pmd_t *table = pmd_offset(pudp, addr & PUD_MASK);
+	const unsigned long first = pmd_index(addr), last = pmd_index(end - 1);
+
+	for (unsigned long i = 0; i < PTRS_PER_PMD; i++) {
+		if ((i < first || i > last) && !pmd_none(pmdp_get(table + i)))
+			return true;
+	}
+	return false;
+}
+
+static void vmap_test_count_ptes(pmd_t *pmdp, unsigned long addr,
+				 unsigned long end,
+				 struct dmabuf_vmap_result *res)
+{
+	while (addr < end) {
+		const pte_t pte = ptep_get(pte_offset_kernel(pmdp, addr));
+		unsigned long size = PAGE_SIZE;
+
+		if (pte_present(pte))
+			size = pte_leaf_size(pte);
+		if (size > PAGE_SIZE)
+			res->cont_leaves++;
+		else if (pte_present(pte))
+			res->pte_leaves++;
+		addr = ALIGN_DOWN(addr, size) + size;
+	}
+}
+
+static void vmap_test_count_pmd(pmd_t *pmdp, unsigned long addr,
+				unsigned long end,
+				struct dmabuf_vmap_result *res)
+{
+	const pmd_t pmd = pmdp_get(pmdp);
+
+	if (pmd_none(pmd))
+		return;
+	if (pmd_leaf(pmd)) {
+		res->pmd_leaves++;
+		return;
+	}
+	vmap_test_count_table(vmap_test_pte_table_shared(pmdp, addr, end),
+			      PTRS_PER_PTE * sizeof(pte_t), res);
+	vmap_test_count_ptes(pmdp, addr, end, res);
+}
+
+static void vmap_test_count_pud(pud_t *pudp, unsigned long addr,
+				unsigned long end,
+				struct dmabuf_vmap_result *res)
+{
+	const pud_t pud = pudp_get(pudp);
+	unsigned long next;
+
+	if (pud_none(pud))
+		return;
+	if (pud_leaf(pud)) {
+		res->pud_leaves++;
+		return;
+	}
+	if (!mm_pmd_folded(&init_mm))
+		vmap_test_count_table(vmap_test_pmd_table_shared(pudp, addr, end),
+				      PTRS_PER_PMD * sizeof(pmd_t), res);
+	for (; addr < end; addr = next) {
+		next = pmd_addr_end(addr, end);
+		vmap_test_count_pmd(pmd_offset(pudp, addr), addr, next, res);
+	}
+}
+
+static pud_t *vmap_test_pud(unsigned long addr)
+{
+	pgd_t *pgdp = pgd_offset_k(addr);
+	p4d_t *p4dp;
+
+	if (pgd_none(*pgdp))
+		return NULL;
+	p4dp = p4d_offset(pgdp, addr);
+	if (p4d_none(*p4dp))
+		return NULL;
+	return pud_offset(p4dp, addr);
+}
+
+static void vmap_test_count_leaves(const void *vaddr,
+				   struct dmabuf_vmap_result *res)
+{
+	unsigned long addr = (unsigned long)vaddr, next;
+	const unsigned long end = addr + res->bytes;
+
+	for (; addr < end; addr = next) {
+		pud_t *pudp = vmap_test_pud(addr);
+
+		next = pud_addr_end(addr, end);
+		if (pudp)
+			vmap_test_count_pud(pudp, addr, next, res);
+	}
+}
+
+static u64 vmap_test_pmd_leaf_size(void)
+{
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC))
+		return 0;
+	return arch_vmap_pmd_supported(PAGE_KERNEL) ? PMD_SIZE : 0;
+}
+
+static int vmap_test_fill(u64 *words, u64 npages, u64 seed)
+{
+	for (u64 page = 0; page < npages; page++) {
+		const u64 first = page * WORDS_PER_PAGE;
+		int ret = vmap_test_breathe();
+
+		if (ret)
+			return ret;
+		for (u64 i = first; i < first + WORDS_PER_PAGE; i++)
+			words[i] = dmabuf_vmap_test_pattern(seed, i);
+	}
+	return 0;
+}
+
+static int vmap_test_hash_kernel(const u64 *words, u64 npages, u64 *hash)
+{
+	*hash = DMABUF_VMAP_TEST_HASH_INIT;
+	for (u64 page = 0; page < npages; page++) {
+		int ret = vmap_test_breathe();
+
+		if (ret)
+			return ret;
+		*hash = dmabuf_vmap_test_hash(*hash, words, WORDS_PER_PAGE);
+		words += WORDS_PER_PAGE;
+	}
+	return 0;
+}
+
+static int vmap_test_hash_device(struct sg_table *sgt, u64 npages, u64 *hash)
+{
+	struct sg_dma_page_iter iter;
+
+	*hash = DMABUF_VMAP_TEST_HASH_INIT;
+	for_each_sgtable_dma_page(sgt, &iter, 0) {
+		struct page *page = vmap_test_device_page(&iter);
+		int ret = vmap_test_breathe();
+		void *words;
+
+		if (ret)
+			return ret;
+		if (!npages--)
+			break;
+		if (!page)
+			return -EOPNOTSUPP;
+		words = kmap_local_page(page);
+		*hash = dmabuf_vmap_test_hash(*hash, words, WORDS_PER_PAGE);
+		kunmap_local(words);
+	}
+	return 0;
+}
+
+/* Write and read the contents, as a driver would: in CPU access brackets. */
+static int vmap_test_contents(struct dma_buf *dmabuf, void *vaddr,
+			      struct sg_table *sgt,
+			      struct dmabuf_vmap_test *test)
+{
+	struct dmabuf_vmap_result *res = &test->result;
+	const u64 npages = res->bytes >> PAGE_SHIFT;
+	int ret, err;
+
+	ret = dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	if (ret)
+		return ret;
+	if (test->flags & DMABUF_VMAP_TEST_FILL)
+		ret = vmap_test_fill(vaddr, npages, test->seed);
+	if (!ret && (test->flags & DMABUF_VMAP_TEST_HASH))
+		ret = vmap_test_hash_kernel(vaddr, npages, &res->kernel_hash);
+	if (!ret && (test->flags & DMABUF_VMAP_TEST_HASH))
+		ret = vmap_test_hash_device(sgt, npages, &res->device_hash);
+	err = dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	return ret ?: err;
+}
+
+/* Look at the two mappings that the caller holds. */
+static int vmap_test_compare(struct dma_buf *dmabuf, void *vaddr,
+			     struct sg_table *sgt,
+			     struct dmabuf_vmap_test *test)
+{
+	struct dmabuf_vmap_result *res = &test->result;
+	int ret = 0;
+
+	res->kva = (unsigned long)vaddr;
+	res->kva_align = BIT_ULL(__ffs64(res->kva));
+	res->pmd_leaf_size = vmap_test_pmd_leaf_size();
+	res->nents = sgt->orig_nents;
+	res->dma_segments = sgt->nents;
+
+	if (test->flags & DMABUF_VMAP_TEST_LEAVES)
+		vmap_test_count_leaves(vaddr, res);
+	if (test->flags & DMABUF_VMAP_TEST_VERIFY)
+		ret = vmap_test_verify(vaddr, sgt, res);
+	if (!ret && (test->flags & (DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)))
+		ret = vmap_test_contents(dmabuf, vaddr, sgt, test);
+	return ret;
+}
+
+/* Add the device mapping to the kernel mapping that the caller holds. */
+static int vmap_test_attach(struct dma_buf *dmabuf, void *vaddr,
+			    struct dmabuf_vmap_test *test)
+{
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+	int ret;
+
+	attach = dma_buf_attach(dmabuf, &vmap_test_pdev->dev);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	ret = PTR_ERR_OR_ZERO(sgt);
+	if (!ret) {
+		ret = vmap_test_compare(dmabuf, vaddr, sgt, test);
+		dma_buf_unmap_attachment_unlocked(attach, sgt,
+						  DMA_BIDIRECTIONAL);
+	}
+	dma_buf_detach(dmabuf, attach);
+	return ret;
+}
+
+static int vmap_test_inspect(struct dma_buf *dmabuf,
+			     struct dmabuf_vmap_test *test)
+{
+	struct iosys_map map;
+	int ret;
+
+	ret = vmap_test_map(dmabuf, &map);
+	if (ret)
+		return ret;
+	ret = vmap_test_attach(dmabuf, map.vaddr, test);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	return ret;
+}
+
+/* copy_struct_from_user(), but what is short is an error as well. */
+static int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
+			  size_t usize)
+{
+	if (usize < size)
+		return -EINVAL;
+	return copy_struct_from_user(arg, size, uarg, usize);
+}
+
+static long vmap_test_run(void __user *uarg, size_t usize)
+{
+	struct dmabuf_vmap_test test;
+	int ret;
+
+	ret = vmap_test_copy(&test, sizeof(test), uarg, usize);
+	if (ret)
+		return ret;
+	if (!test.rounds || test.rounds > DMABUF_VMAP_TEST_MAX_ROUNDS)
+		return -EINVAL;
+	if ((test.flags & ~DMABUF_VMAP_TEST_VALID_FLAGS) || test.reserved)
+		return -EINVAL;
+
+	struct dma_buf *dmabuf __free(vmap_test_put) =
+		dma_buf_get(test.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	test.result = (struct dmabuf_vmap_result){ .bytes = dmabuf->size };
+	ret = vmap_test_measure(dmabuf, &test);
+	if (!ret && test.flags)
+		ret = vmap_test_inspect(dmabuf, &test);
+	if (ret)
+		return ret;
+	return copy_to_user(uarg, &test, sizeof(test)) ? -EFAULT : 0;
+}
+
+static void vmap_test_drop_held(struct vmap_test_file *file)
+{
+	dma_buf_vunmap_unlocked(file->held, &file->map);
+	dma_buf_put(file->held);
+	file->held = NULL;
+}
+
+static long vmap_test_hold(struct vmap_test_file *file, void __user *uarg,
+			   size_t usize)
+{
+	struct dmabuf_vmap_hold hold;
+	int ret;
+
+	ret = vmap_test_copy(&hold, sizeof(hold), uarg, usize);
+	if (ret)
+		return ret;
+	if (hold.flags)
+		return -EINVAL;
+
+	guard(mutex)(&file->lock);
+	if (file->held)
+		return -EBUSY;
+
+	struct dma_buf *dmabuf __free(vmap_test_put) =
+		dma_buf_get(hold.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = vmap_test_map(dmabuf, &file->map);
+	if (ret)
+		return ret;
+	/* From here on the reference and the mapping belong to the file. */
+	file->held = no_free_ptr(dmabuf);
+
+	hold.kva = (unsigned long)file->map.vaddr;
+	hold.mapped = !!vmalloc_to_page(file->map.vaddr);
+	if (!copy_to_user(uarg, &hold, sizeof(hold)))
+		return 0;
+	vmap_test_drop_held(file);
+	return -EFAULT;
+}
+
+static long vmap_test_unhold(struct vmap_test_file *file, void __user *uarg,
+			     size_t usize)
+{
+	struct dmabuf_vmap_hold hold;
+	const void *vaddr;
+	int ret;
+
+	ret = vmap_test_copy(&hold, sizeof(hold), uarg, usize);
+	if (ret)
+		return ret;
+	if (hold.flags)
+		return -EINVAL;
+
+	guard(mutex)(&file->lock);
+	if (!file->held)
+		return -ENOENT;
+	vaddr = file->map.vaddr;
+	vmap_test_drop_held(file);
+
+	/* Never read, only looked up: it may be gone, which is the point. */
+	hold.kva = (unsigned long)vaddr;
+	hold.mapped = !!vmalloc_to_page(vaddr);
+	return copy_to_user(uarg, &hold, sizeof(hold)) ? -EFAULT : 0;
+}
+
+static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
+			    unsigned long arg)
+{
+	struct vmap_test_file *file = filp->private_data;
+	void __user *uarg = (void __user *)arg;
+
+	if (_IOC_TYPE(cmd) != DMABUF_VMAP_TEST_TYPE)
+		return -ENOTTY;
+
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(DMABUF_VMAP_TEST_RUN):
+		return vmap_test_run(uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_HOLD):
+		return vmap_test_hold(file, uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_UNHOLD):
+		return vmap_test_unhold(file, uarg, _IOC_SIZE(cmd));
+	}
+	return -ENOTTY;
+}
+
+static int vmap_test_open(struct inode *inode, struct file *filp)
+{
+	struct vmap_test_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+
+	if (!file)
+		return -ENOMEM;
+	mutex_init(&file->lock);
+	filp->private_data = file;
+	return nonseekable_open(inode, filp);
+}
+
+static int vmap_test_release(struct inode *inode, struct file *filp)
+{
+	struct vmap_test_file *file = filp->private_data;
+
+	if (file->held)
+		vmap_test_drop_held(file);
+	mutex_destroy(&file->lock);
+	kfree(file);
+	return 0;
+}
+
+static const struct file_operations vmap_test_fops = {
+	.owner = THIS_MODULE,
+	.open = vmap_test_open,
+	.release = vmap_test_release,
+	.unlocked_ioctl = vmap_test_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* A device that reaches all memory and takes segments of any length. */
+static int __init vmap_test_add_device(void)
+{
+	struct platform_device *pdev;
+	int ret;
+
+	pdev = platform_device_register_simple(DMABUF_VMAP_TEST_FILE,
+					       PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+
+	ret = dma_coerce_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret) {
+		platform_device_unregister(pdev);
+		return ret;
+	}
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+	dma_set_seg_boundary(&pdev->dev, ULONG_MAX);
+	vmap_test_pdev = pdev;
+	return 0;
+}
+
+static int __init vmap_test_init(void)
+{
+	int ret = vmap_test_add_device();
+
+	if (ret)
+		return ret;
+	/* unsafe: the file is never removed, and the proxy has no compat_ioctl. */
+	debugfs_create_file_unsafe(DMABUF_VMAP_TEST_FILE, 0600, NULL, NULL,
+				   &vmap_test_fops);
+	return 0;
+}
+late_initcall(vmap_test_init);

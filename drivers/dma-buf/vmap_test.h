@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Interface of the in-kernel dma_buf_vmap() test user.
+ *
+ * Shared with the selftests in user space. All fields have a fixed width, there
+ * is no implicit padding, and the layout is the same for 32-bit and 64-bit
+ * callers.
+ */
+#ifndef __DMABUF_VMAP_TEST_H
+#define __DMABUF_VMAP_TEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DMABUF_VMAP_TEST_FILE		"dma_buf_vmap_test"	/* in debugfs */
+#define DMABUF_VMAP_TEST_TYPE		'v'
+#define DMABUF_VMAP_TEST_MAX_ROUNDS	65536U
+
+/* What DMABUF_VMAP_TEST_RUN does once the rounds have been timed. */
+#define DMABUF_VMAP_TEST_VERIFY		0x1U		/* translation of every page */
+#define DMABUF_VMAP_TEST_LEAVES		0x2U		/* count leaves and tables */
+#define DMABUF_VMAP_TEST_FILL		0x4U		/* write the pattern of @seed */
+#define DMABUF_VMAP_TEST_HASH		0x8U		/* hash contents, after FILL */
+#define DMABUF_VMAP_TEST_VALID_FLAGS	(DMABUF_VMAP_TEST_VERIFY | \
+					 DMABUF_VMAP_TEST_LEAVES | \
+					 DMABUF_VMAP_TEST_FILL | \
+					 DMABUF_VMAP_TEST_HASH)
+
+#define DMABUF_VMAP_TEST_NO_PAGE	(~0ULL)
+
+/**
+ * struct dmabuf_vmap_round - the time of one round
+ * @map_ns: dma_buf_vmap_unlocked(), in ns
+ * @unmap_ns: dma_buf_vunmap_unlocked(), in ns
+ */
+struct dmabuf_vmap_round {
+	__u64 map_ns;
+	__u64 unmap_ns;
+};
+
+/**
+ * struct dmabuf_vmap_result - what DMABUF_VMAP_TEST_RUN reports
+ * @bytes: size of the dma-buf
+ * @map_min_ns: fastest map of all rounds
+ * @map_total_ns: sum of all maps
+ * @unmap_min_ns: fastest unmap of all rounds
+ * @unmap_total_ns: sum of all unmaps
+ * @kva: kernel address of the mapping that was looked at
+ * @kva_align: largest power of two, in bytes, that divides @kva
+ * @pmd_leaf_size: bytes of a PMD leaf, or 0 if vmalloc cannot use them here
+ * @pages_checked: VERIFY: pages compared with the device mapping
+ * @bad_pages: VERIFY: pages that the kernel mapping has wrong, or not at all
+ * @first_bad_page: VERIFY: index of the first, or DMABUF_VMAP_TEST_NO_PAGE
+ * @pud_leaves: LEAVES: leaves of PUD_SIZE
+ * @pmd_leaves: LEAVES: leaves of PMD_SIZE
+ * @cont_leaves: LEAVES: contiguous-PTE blocks, each counted once
+ * @pte_leaves: LEAVES: leaves of PAGE_SIZE
+ * @table_bytes: LEAVES: PTE and PMD tables that hold only this mapping
+ * @shared_table_bytes: LEAVES: PTE and PMD tables that hold others as well
+ * @kernel_hash: HASH: contents seen through the kernel mapping
+ * @device_hash: HASH: contents seen through the device mapping
+ * @nents: entries of the sg_table of the attachment (orig_nents)
+ * @dma_segments: DMA segments of the attachment (nents)
+ *
+ * The times and @bytes are always there, the rest only if @flags of the
+ * request is not 0, and what is marked with a flag only if that is set.
+ */
+struct dmabuf_vmap_result {
+	__u64 bytes;
+	__u64 map_min_ns;
+	__u64 map_total_ns;
+	__u64 unmap_min_ns;
+	__u64 unmap_total_ns;
+	__u64 kva;
+	__u64 kva_align;
+	__u64 pmd_leaf_size;
+	__u64 pages_checked;
+	__u64 bad_pages;
+	__u64 first_bad_page;
+	__u64 pud_leaves;
+	__u64 pmd_leaves;
+	__u64 cont_leaves;
+	__u64 pte_leaves;
+	__u64 table_bytes;
+	__u64 shared_table_bytes;
+	__u64 kernel_hash;
+	__u64 device_hash;
+	__u32 nents;
+	__u32 dma_segments;
+};
+
+/**
+ * struct dmabuf_vmap_test - argument of DMABUF_VMAP_TEST_RUN
+ * @fd: dma-buf
+ * @rounds: how often to map and unmap, 1 to DMABUF_VMAP_TEST_MAX_ROUNDS
+ * @flags: what to look at afterwards, DMABUF_VMAP_TEST_VALID_FLAGS
+ * @reserved: 0
+ * @seed: FILL: seed of the pattern
+ * @rounds_ptr: user address of @rounds struct dmabuf_vmap_round, or 0
+ * @result: written by the kernel
+ */
+struct dmabuf_vmap_test {
+	__s32 fd;
+	__u32 rounds;
+	__u32 flags;
+	__u32 reserved;
+	__u64 seed;
+	__u64 rounds_ptr;
+	struct dmabuf_vmap_result result;
+};
+
+/**
+ * struct dmabuf_vmap_hold - argument of DMABUF_VMAP_TEST_HOLD and _UNHOLD
+ * @fd: HOLD: dma-buf. UNHOLD: ignored
+ * @flags: 0
+ * @kva: out: kernel address of the mapping
+ * @mapped: out: whether pages are still mapped at @kva on return
+ */
+struct dmabuf_vmap_hold {
+	__s32 fd;
+	__u32 flags;
+	__u64 kva;
+	__u64 mapped;
+};
+
+/*
+ * The size in the command may differ from that of the structure: a short one
+ * is refused with EINVAL, a longer one is taken if what follows is 0, and
+ * refused with E2BIG otherwise. Other commands are ENOTTY.
+ *
+ * RUN	  times @rounds rounds of vmap and vunmap, then, if asked by @flags, maps
+ *	  once more and looks at that mapping. Where the dma-buf is mapped
+ *	  already, a round only counts its users.
+ * HOLD	  maps a dma-buf and keeps it mapped until UNHOLD or until the file is
+ *	  closed. One per open file, EBUSY if there is one.
+ * UNHOLD unmaps it, ENOENT if there is none.
+ *
+ * EBADF: no such fd. EINVAL: not a dma-buf, or a field is out of range. EFAULT:
+ * a user address is bad. EINTR: killed. EOPNOTSUPP: the exporter maps I/O
+ * memory, or not in the vmalloc area. Else what the exporter returns.
+ */
+#define DMABUF_VMAP_TEST_RUN \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 1, struct dmabuf_vmap_test)
+#define DMABUF_VMAP_TEST_HOLD \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 2, struct dmabuf_vmap_hold)
+#define DMABUF_VMAP_TEST_UNHOLD \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 3, struct dmabuf_vmap_hold)
+
+/* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
+#define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL
+/* The multiplier of FxHash for 64-bit words. */
+#define DMABUF_VMAP_TEST_HASH_MUL	0x517cc1b727220a95ULL
+/* Not 0, so that the length of a buffer of zeros counts. */
+#define DMABUF_VMAP_TEST_HASH_INIT	0xcbf29ce484222325ULL
+
+/**
+ * dmabuf_vmap_test_pattern() - the word that FILL writes
+ * @seed: seed of the pattern
+ * @word: index of the 64-bit word in the dma-buf
+ *
+ * Return: the word, in the byte order of the CPU.
+ */
+static inline __u64 dmabuf_vmap_test_pattern(__u64 seed, __u64 word)
+{
+	return (seed + word) * DMABUF_VMAP_TEST_PATTERN_STEP;
+}
+
+/**
+ * dmabuf_vmap_test_hash_word() - hash one more word
+ * @hash: hash of all words before, or DMABUF_VMAP_TEST_HASH_INIT
+ * @word: the next word, in the byte order of the CPU
+ *
+ * FxHash: rotate, xor, multiply. A few instructions per word and each step can
+ * be undone, so a single wrong word is always seen.
+ *
+ * Return: hash of all words up to here.
+ */
+static inline __u64 dmabuf_vmap_test_hash_word(__u64 hash, __u64 word)
+{
+	return (((hash << 5) | (hash >> 59)) ^ word) * DMABUF_VMAP_TEST_HASH_MUL;
+}
+
+/**
+ * dmabuf_vmap_test_hash() - hash a run of words
+ * @hash: hash of all words before, or DMABUF_VMAP_TEST_HASH_INIT
+ * @words: the run
+ * @count: number of words in it
+ *
+ * Return: hash of all words up to here.
+ */
+static inline __u64 dmabuf_vmap_test_hash(__u64 hash, const __u64 *words,
+					  __u64 count)
+{
+	for (__u64 i = 0; i < count; i++)
+		hash = dmabuf_vmap_test_hash_word(hash, words[i]);
+	return hash;
+}
+
+#endif	/* __DMABUF_VMAP_TEST_H */

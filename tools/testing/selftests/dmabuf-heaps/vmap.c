@@ -1,0 +1,741 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers of the dma-buf system heap, seen from user space, through
+ * dma_buf_vmap() and through a device mapping.
+ *
+ * The kernel side is DMABUF_VMAP_TEST. What must hold with every kernel is
+ * tested everywhere; what vmap_sg() brings is skipped where the kernel has none.
+ */
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "vmap_user.h"
+#include "../kselftest_harness.h"
+
+#define KIB		1024UL
+#define MIB		(1024 * KIB)
+#define FRESH_BYTES	(128 * MIB)
+
+/* Seconds for one test, enough for an emulated guest with KASAN. */
+#define TIME_LIMIT	120
+
+#define HAS_LINE_MAX	256
+
+/* Whether a line of @file contains @text; false if there is no such file. */
+static bool file_has(const char *file, const char *text)
+{
+	char line[HAS_LINE_MAX];
+	bool found = false;
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, text);
+	fclose(f);
+	return found;
+}
+
+static bool kernel_has_vmap_sg(void)
+{
+	return file_has("/proc/kallsyms", " vmap_sg\n");
+}
+
+static bool kernel_has_kasan_vmalloc(void)
+{
+	return file_has("/proc/kallsyms", "kasan_populate_vmalloc\n");
+}
+
+/* Pages that the page allocator has handed out since boot, -1 if unknown. */
+static long long pages_allocated(void)
+{
+	long long sum = -1, n;
+	char line[HAS_LINE_MAX];
+	FILE *f = fopen("/proc/vmstat", "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "pgalloc_%*s %lld", &n) == 1)
+			sum = sum < 0 ? n : sum + n;
+	}
+	fclose(f);
+	return sum;
+}
+
+/* Whether the machine has room for @bytes, with as much again to spare. */
+static bool memory_for(size_t bytes)
+{
+	return (__u64)sysconf(_SC_PHYS_PAGES) * page_size() / 2 >= bytes;
+}
+
+static void fill_words(__u64 *words, size_t count, __u64 seed)
+{
+	for (size_t i = 0; i < count; i++)
+		words[i] = dmabuf_vmap_test_pattern(seed, i);
+}
+
+/* The hash of @count words of the pattern, without reading any. */
+static __u64 pattern_hash(size_t count, __u64 seed)
+{
+	__u64 hash = DMABUF_VMAP_TEST_HASH_INIT;
+
+	for (size_t i = 0; i < count; i++)
+		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
+	return hash;
+}
+
+/* Index of the first word that is not the pattern from @first on, or @count. */
+static size_t first_not_pattern(const __u64 *words, size_t count,
+				__u64 seed, size_t first)
+{
+	size_t i = 0;
+
+	while (i < count && words[i] == dmabuf_vmap_test_pattern(seed, first + i))
+		i++;
+	return i;
+}
+
+/* Index of the first word that is not 0, or @count. */
+static size_t first_not_zero(const __u64 *words, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && !words[i])
+		i++;
+	return i;
+}
+
+static void *map_buffer(int dmabuf, size_t bytes, size_t offset)
+{
+	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf,
+		    (off_t)offset);
+}
+
+static int hold(int test, int dmabuf, struct dmabuf_vmap_hold *arg)
+{
+	*arg = (struct dmabuf_vmap_hold){ .fd = dmabuf };
+	return ioctl(test, DMABUF_VMAP_TEST_HOLD, arg);
+}
+
+static int unhold(int test, struct dmabuf_vmap_hold *arg)
+{
+	*arg = (struct dmabuf_vmap_hold){ .fd = -1 };
+	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, arg);
+}
+
+/* The errno of an ioctl that must fail, 0 if it did not. */
+static int ioctl_errno(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) == -1 ? errno : 0;
+}
+
+static int run_errno(int test, struct dmabuf_vmap_test *arg)
+{
+	return ioctl_errno(test, DMABUF_VMAP_TEST_RUN, arg);
+}
+
+/* RUN with another size in the command than that of the structure. */
+static int run_of_size_errno(int test, size_t size, void *arg)
+{
+	const unsigned long nr = _IOC_NR(DMABUF_VMAP_TEST_RUN);
+
+	return ioctl_errno(test, _IOC(_IOC_READ | _IOC_WRITE,
+				      DMABUF_VMAP_TEST_TYPE, nr, size), arg);
+}
+
+static int hold_errno(int test, int dmabuf)
+{
+	struct dmabuf_vmap_hold arg;
+
+	return hold(test, dmabuf, &arg) ? errno : 0;
+}
+
+static int unhold_errno(int test)
+{
+	struct dmabuf_vmap_hold arg;
+
+	return unhold(test, &arg) ? errno : 0;
+}
+
+static int alloc_errno(int heap, struct dma_heap_allocation_data *data)
+{
+	return ioctl_errno(heap, DMA_HEAP_IOCTL_ALLOC, data);
+}
+
+/*
+ * A fresh 128 MiB buffer and what vmap_sg() makes of it. First in the file, so
+ * that the memory is not yet in pieces.
+ */
+FIXTURE(fresh)
+{
+	int heap;
+	int test;
+	int dmabuf;
+};
+
+FIXTURE_SETUP(fresh)
+{
+	if (!kernel_has_vmap_sg())
+		SKIP(return, "this kernel has no vmap_sg()");
+	if (!memory_for(FRESH_BYTES))
+		SKIP(return, "not enough memory");
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->dmabuf = heap_alloc(self->heap, FRESH_BYTES);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(fresh)
+{
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+/* At most 64 leaves, and no tables but the one that holds the PMD leaves. */
+TEST_F_TIMEOUT(fresh, is_mapped_with_few_leaves, TIME_LIMIT)
+{
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_LEAVES, 0, &res));
+	if (!res.pmd_leaf_size)
+		SKIP(return, "vmalloc of this kernel has no PMD leaves");
+	if (file_has("/proc/cmdline", "nohugevmalloc"))
+		SKIP(return, "booted with nohugevmalloc");
+
+	EXPECT_GE(64U, leaf_count(&res))
+		TH_LOG("pud %llu pmd %llu cont %llu pte %llu",
+		       res.pud_leaves, res.pmd_leaves, res.cont_leaves,
+		       res.pte_leaves);
+	EXPECT_GE(page_size(), res.table_bytes);
+	EXPECT_EQ(0U, res.pte_leaves);
+	EXPECT_EQ(0U, res.kva_align % res.pmd_leaf_size)
+		TH_LOG("mapped at 0x%llx", res.kva);
+}
+
+TEST_F_TIMEOUT(fresh, has_few_segments, TIME_LIMIT)
+{
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_LEAVES, 0, &res));
+	EXPECT_GE(32U, res.nents);
+	EXPECT_GE(res.nents, res.dma_segments);
+}
+
+/*
+ * The array of page pointers that vmap() wants is large enough to be seen in
+ * the counters of the page allocator: it comes and goes with each round.
+ */
+TEST_F_TIMEOUT(fresh, is_mapped_without_a_page_array, TIME_LIMIT)
+{
+	const long long array_pages = FRESH_BYTES / page_size() *
+				      sizeof(void *) / page_size();
+	struct dmabuf_vmap_test arg = { .fd = self->dmabuf, .rounds = 64 };
+	long long before, pages;
+
+	if (kernel_has_kasan_vmalloc())
+		SKIP(return, "KASAN allocates shadow pages for each vmap");
+	/* The first round may set up page tables. */
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_RUN, &arg));
+	before = pages_allocated();
+	if (before < 0)
+		SKIP(return, "no pgalloc counters in /proc/vmstat");
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_RUN, &arg));
+	pages = pages_allocated() - before;
+	EXPECT_GT(array_pages * arg.rounds / 4, pages)
+		TH_LOG("%lld pages in %u rounds, an array is %lld",
+		       pages, arg.rounds, array_pages);
+}
+
+/* One body over all sizes; nothing here depends on how the kernel maps. */
+FIXTURE(buffer)
+{
+	int heap;
+	int test;
+	int dmabuf;
+	size_t bytes;
+	size_t words;
+	__u64 *map;
+};
+
+FIXTURE_VARIANT(buffer)
+{
+	size_t bytes;
+	size_t extra_pages;
+};
+
+FIXTURE_VARIANT_ADD(buffer, 4_KiB) { .bytes = 4 * KIB };
+FIXTURE_VARIANT_ADD(buffer, 64_KiB) { .bytes = 64 * KIB };
+FIXTURE_VARIANT_ADD(buffer, 1_MiB) { .bytes = MIB };
+FIXTURE_VARIANT_ADD(buffer, 2_MiB_and_a_page) { .bytes = 2 * MIB, .extra_pages = 1 };
+FIXTURE_VARIANT_ADD(buffer, 8_MiB) { .bytes = 8 * MIB };
+FIXTURE_VARIANT_ADD(buffer, 128_MiB) { .bytes = 128 * MIB };
+
+FIXTURE_SETUP(buffer)
+{
+	self->bytes = page_align(variant->bytes) +
+		      variant->extra_pages * page_size();
+	self->words = self->bytes / sizeof(__u64);
+	if (!memory_for(self->bytes))
+		SKIP(return, "not enough memory");
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	self->map = map_buffer(self->dmabuf, self->bytes, 0);
+	ASSERT_NE(MAP_FAILED, self->map)
+		TH_LOG("mmap: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(buffer)
+{
+	munmap(self->map, self->bytes);
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+TEST_F_TIMEOUT(buffer, kernel_and_device_see_what_user_wrote, TIME_LIMIT)
+{
+	const __u64 seed = 1, expected = pattern_hash(self->words, seed);
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, cpu_access(self->dmabuf, DMA_BUF_SYNC_START));
+	fill_words(self->map, self->words, seed);
+	ASSERT_EQ(0, cpu_access(self->dmabuf, DMA_BUF_SYNC_END));
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_HASH, 0, &res));
+	EXPECT_EQ(self->bytes, res.bytes);
+	EXPECT_EQ(expected, res.kernel_hash);
+	EXPECT_EQ(expected, res.device_hash);
+}
+
+TEST_F_TIMEOUT(buffer, user_sees_what_kernel_wrote, TIME_LIMIT)
+{
+	const __u64 seed = 1ULL << 40;
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_FILL, seed, &res));
+	ASSERT_EQ(0, cpu_access(self->dmabuf, DMA_BUF_SYNC_START));
+	EXPECT_EQ(self->words,
+		  first_not_pattern(self->map, self->words, seed, 0));
+	ASSERT_EQ(0, cpu_access(self->dmabuf, DMA_BUF_SYNC_END));
+}
+
+/* The second buffer is likely to get the pages that the first has dirtied. */
+TEST_F_TIMEOUT(buffer, is_zero_even_if_its_pages_were_used, TIME_LIMIT)
+{
+	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+	memset(self->map, 0xa5, self->bytes);
+	ASSERT_EQ(0, munmap(self->map, self->bytes));
+	ASSERT_EQ(0, close(self->dmabuf));
+
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf);
+	self->map = map_buffer(self->dmabuf, self->bytes, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+}
+
+TEST_F_TIMEOUT(buffer, every_page_is_where_the_device_has_it, TIME_LIMIT)
+{
+	const __u32 flags = DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES;
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, flags, 0, &res));
+	EXPECT_EQ(self->bytes / page_size(), res.pages_checked);
+	EXPECT_EQ(0U, res.bad_pages);
+	EXPECT_EQ(DMABUF_VMAP_TEST_NO_PAGE, res.first_bad_page);
+	EXPECT_LT(0U, leaf_count(&res));
+	EXPECT_GE(self->bytes / page_size(), leaf_count(&res));
+	EXPECT_LT(0U, res.nents);
+	EXPECT_LE(page_size(), res.kva_align);
+}
+
+TEST_F_TIMEOUT(buffer, two_holders_share_a_mapping, TIME_LIMIT)
+{
+	struct dmabuf_vmap_hold first, second;
+	struct dmabuf_vmap_result res;
+	int other = open_vmap_test();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, hold(self->test, self->dmabuf, &first));
+	ASSERT_EQ(0, hold(other, self->dmabuf, &second));
+	EXPECT_EQ(1U, first.mapped);
+	EXPECT_EQ(first.kva, second.kva);
+
+	ASSERT_EQ(0, unhold(self->test, &first));
+	EXPECT_EQ(1U, first.mapped);
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_VERIFY, 0, &res));
+	EXPECT_EQ(second.kva, res.kva);
+	EXPECT_EQ(0U, res.bad_pages);
+
+	ASSERT_EQ(0, unhold(other, &second));
+	EXPECT_EQ(0U, second.mapped);
+	close(other);
+}
+
+/* A holder that exits must not keep the mapping, nor take it from others. */
+TEST_F_TIMEOUT(buffer, closing_the_test_file_unmaps, TIME_LIMIT)
+{
+	struct dmabuf_vmap_hold first, second;
+	int other = open_vmap_test();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, hold(other, self->dmabuf, &first));
+	ASSERT_EQ(0, hold(self->test, self->dmabuf, &second));
+	ASSERT_EQ(0, close(other));
+	ASSERT_EQ(0, unhold(self->test, &second));
+	EXPECT_EQ(first.kva, second.kva);
+	EXPECT_EQ(0U, second.mapped);
+}
+
+TEST_F_TIMEOUT(buffer, mapping_survives_its_descriptor, TIME_LIMIT)
+{
+	struct dmabuf_vmap_hold held;
+
+	ASSERT_EQ(0, hold(self->test, self->dmabuf, &held));
+	ASSERT_EQ(0, munmap(self->map, self->bytes));
+	ASSERT_EQ(0, close(self->dmabuf));
+	self->map = NULL;
+	self->dmabuf = -1;
+	ASSERT_EQ(0, unhold(self->test, &held));
+	EXPECT_EQ(0U, held.mapped);
+}
+
+TEST_F_TIMEOUT(buffer, can_be_mmapped_in_part, TIME_LIMIT)
+{
+	const size_t page = page_size(), page_words = page / sizeof(__u64);
+	const size_t last = self->bytes / page - 1;
+	const size_t pages[] = { 0, last ? 1 : 0, last / 2, last };
+	const __u64 seed = 3;
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_FILL, seed, &res));
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		void *map = map_buffer(self->dmabuf, page, pages[i] * page);
+
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_EQ(page_words, first_not_pattern(map, page_words, seed,
+							pages[i] * page_words))
+			TH_LOG("page %zu", pages[i]);
+		ASSERT_EQ(0, munmap(map, page));
+	}
+}
+
+/* From the second page to the end: no chunk is at its natural alignment. */
+TEST_F_TIMEOUT(buffer, can_be_mmapped_at_an_offset, TIME_LIMIT)
+{
+	const size_t page = page_size(), page_words = page / sizeof(__u64);
+	const size_t bytes = self->bytes - page;
+	const size_t words = bytes / sizeof(__u64);
+	const __u64 seed = 4;
+	struct dmabuf_vmap_result res;
+	void *map;
+
+	if (!bytes)
+		SKIP(return, "the buffer has one page only");
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_FILL, seed, &res));
+	map = map_buffer(self->dmabuf, bytes, page);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(words, first_not_pattern(map, words, seed, page_words));
+	ASSERT_EQ(0, munmap(map, bytes));
+}
+
+TEST_F_TIMEOUT(buffer, cannot_be_mmapped_past_its_end, TIME_LIMIT)
+{
+	const size_t page = page_size();
+
+	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, page, self->bytes));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, self->bytes + page, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, self->bytes, page));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* The test user itself. arg is right, each test spoils one thing. */
+FIXTURE(test_user)
+{
+	int heap;
+	int test;
+	int dmabuf;
+	struct dmabuf_vmap_test arg;
+};
+
+FIXTURE_SETUP(test_user)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->dmabuf = heap_alloc(self->heap, page_size());
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	self->arg = (struct dmabuf_vmap_test){
+		.fd = self->dmabuf,
+		.rounds = 1,
+	};
+}
+
+FIXTURE_TEARDOWN(test_user)
+{
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+TEST_F(test_user, takes_a_request_that_is_right)
+{
+	EXPECT_EQ(0, run_errno(self->test, &self->arg));
+	EXPECT_EQ(page_size(), self->arg.result.bytes);
+	EXPECT_LT(0U, self->arg.result.map_min_ns);
+}
+
+TEST_F(test_user, reports_each_round)
+{
+	struct dmabuf_vmap_round rounds[8] = { 0 };
+	const struct dmabuf_vmap_result *res = &self->arg.result;
+	__u64 map = 0, unmap = 0, map_min = UINT64_MAX;
+
+	self->arg.rounds = 8;
+	self->arg.rounds_ptr = (uintptr_t)rounds;
+	ASSERT_EQ(0, run_errno(self->test, &self->arg));
+	for (int i = 0; i < 8; i++) {
+		EXPECT_LT(0U, rounds[i].map_ns);
+		map += rounds[i].map_ns;
+		unmap += rounds[i].unmap_ns;
+		if (rounds[i].map_ns < map_min)
+			map_min = rounds[i].map_ns;
+	}
+	EXPECT_EQ(map, res->map_total_ns);
+	EXPECT_EQ(unmap, res->unmap_total_ns);
+	EXPECT_EQ(map_min, res->map_min_ns);
+}
+
+TEST_F(test_user, refuses_a_bad_fd)
+{
+	self->arg.fd = -1;
+	EXPECT_EQ(EBADF, run_errno(self->test, &self->arg));
+}
+
+TEST_F(test_user, refuses_what_is_not_a_dmabuf)
+{
+	int memfd = memfd_create("not a dma-buf", MFD_CLOEXEC);
+
+	ASSERT_LE(0, memfd);
+	self->arg.fd = memfd;
+	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+	close(memfd);
+}
+
+TEST_F(test_user, refuses_zero_rounds)
+{
+	self->arg.rounds = 0;
+	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+}
+
+TEST_F(test_user, refuses_absurd_rounds)
+{
+	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1;
+	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+	self->arg.rounds = UINT32_MAX;
+	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+}
+
+TEST_F(test_user, refuses_unknown_flags)
+{
+	for (int bit = 0; bit < 32; bit++) {
+		self->arg.flags = 1U << bit;
+		if (self->arg.flags & DMABUF_VMAP_TEST_VALID_FLAGS)
+			continue;
+		EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg))
+			TH_LOG("flag 0x%x", self->arg.flags);
+	}
+}
+
+TEST_F(test_user, refuses_reserved_bits)
+{
+	self->arg.reserved = 1;
+	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+}
+
+TEST_F(test_user, refuses_a_short_struct)
+{
+	const size_t size = sizeof(self->arg);
+
+	EXPECT_EQ(EINVAL, run_of_size_errno(self->test, size - 8, &self->arg));
+	EXPECT_EQ(EINVAL, run_of_size_errno(self->test, 0, &self->arg));
+}
+
+TEST_F(test_user, takes_a_longer_struct_of_zeros)
+{
+	struct {
+		struct dmabuf_vmap_test arg;
+		__u64 tail[4];
+	} longer = { .arg = self->arg };
+
+	EXPECT_EQ(0, run_of_size_errno(self->test, sizeof(longer), &longer));
+	EXPECT_EQ(page_size(), longer.arg.result.bytes);
+}
+
+TEST_F(test_user, refuses_a_longer_struct_of_more)
+{
+	struct {
+		struct dmabuf_vmap_test arg;
+		__u64 tail[4];
+	} longer = { .arg = self->arg, .tail = { [3] = 1 } };
+
+	EXPECT_EQ(E2BIG, run_of_size_errno(self->test, sizeof(longer), &longer));
+}
+
+TEST_F(test_user, refuses_unknown_commands)
+{
+	const unsigned long nr = _IOWR(DMABUF_VMAP_TEST_TYPE, 99, struct dmabuf_vmap_test);
+	const unsigned long type = _IOWR('V', 1, struct dmabuf_vmap_test);
+
+	EXPECT_EQ(ENOTTY, ioctl_errno(self->test, nr, &self->arg));
+	EXPECT_EQ(ENOTTY, ioctl_errno(self->test, type, &self->arg));
+}
+
+TEST_F(test_user, faults_on_a_bad_argument)
+{
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_RUN, NULL));
+}
+
+TEST_F(test_user, faults_on_bad_rounds)
+{
+	self->arg.rounds_ptr = 8;
+	EXPECT_EQ(EFAULT, run_errno(self->test, &self->arg));
+	self->arg.rounds_ptr = UINT64_MAX - 7;
+	EXPECT_EQ(EFAULT, run_errno(self->test, &self->arg));
+}
+
+TEST_F(test_user, holds_one_mapping_per_file)
+{
+	EXPECT_EQ(ENOENT, unhold_errno(self->test));
+	ASSERT_EQ(0, hold_errno(self->test, self->dmabuf));
+	EXPECT_EQ(EBUSY, hold_errno(self->test, self->dmabuf));
+	ASSERT_EQ(0, unhold_errno(self->test));
+	EXPECT_EQ(ENOENT, unhold_errno(self->test));
+}
+
+TEST_F(test_user, refuses_to_hold_what_is_wrong)
+{
+	struct dmabuf_vmap_hold arg = { .fd = self->dmabuf, .flags = 1 };
+
+	EXPECT_EQ(EINVAL, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &arg));
+	EXPECT_EQ(EBADF, hold_errno(self->test, -1));
+	EXPECT_EQ(EINVAL, hold_errno(self->test, self->heap));
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, NULL));
+	EXPECT_EQ(ENOENT, unhold_errno(self->test));
+}
+
+/* The ioctl of the heap. data is right, each test spoils one thing. */
+FIXTURE(heap)
+{
+	int heap;
+	struct dma_heap_allocation_data data;
+};
+
+FIXTURE_SETUP(heap)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->data = (struct dma_heap_allocation_data){
+		.len = page_size(),
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+}
+
+FIXTURE_TEARDOWN(heap)
+{
+	close(self->heap);
+}
+
+TEST_F(heap, refuses_length_zero)
+{
+	self->data.len = 0;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(0U, self->data.fd);
+}
+
+/*
+ * The bug: a length that no machine has was allocated page by page until the
+ * OOM killer came. The fix: refused up front. A 32-bit kernel sees length 0.
+ */
+TEST_F(heap, refuses_more_than_all_memory)
+{
+	if (!kernel_has_vmap_sg())
+		SKIP(return, "the stock heap allocates until out of memory");
+	self->data.len = 1ULL << 63;
+	EXPECT_EQ(sizeof(long) == 8 ? ENOMEM : EINVAL, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(0U, self->data.fd);
+}
+
+/* Rounded up to whole pages this is 0. */
+TEST_F(heap, refuses_a_length_of_all_ones)
+{
+	self->data.len = UINT64_MAX;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(0U, self->data.fd);
+}
+
+TEST_F(heap, refuses_unknown_fd_flags)
+{
+	self->data.fd_flags |= O_APPEND;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
+}
+
+TEST_F(heap, refuses_unknown_heap_flags)
+{
+	self->data.heap_flags = 1ULL << 63;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
+}
+
+TEST_F(heap, refuses_an_fd_that_is_set)
+{
+	self->data.fd = self->heap;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
+}
+
+TEST_F(heap, rounds_up_to_whole_pages)
+{
+	const off_t page = page_size();
+	const __u64 lengths[] = { 1, page - 1, page + 1, 64 * KIB + 1, 2 * MIB + 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		int dmabuf = heap_alloc(self->heap, lengths[i]);
+
+		ASSERT_LE(0, dmabuf);
+		EXPECT_EQ((off_t)page_align(lengths[i]), lseek(dmabuf, 0, SEEK_END))
+			TH_LOG("length %llu", lengths[i]);
+		ASSERT_EQ(0, close(dmabuf));
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How long it takes to allocate, mmap, vmap, vunmap and free buffers of the
+ * dma-buf system heap. Each round starts with a buffer that is newly allocated.
+ * vmap and vunmap are those of an in-kernel user, DMABUF_VMAP_TEST.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "vmap_user.h"
+#include "../kselftest.h"
+
+#define DEFAULT_ROUNDS	16
+#define MAX_ROUNDS	100000
+
+enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
+
+static const char * const op_names[NR_OPS] = {
+	[ALLOC] = "alloc",
+	[MMAP] = "mmap",
+	[VMAP] = "vmap",
+	[VUNMAP] = "vunmap",
+	[FREE] = "free",
+};
+
+static const char * const default_sizes[] = {
+	"4096", "65536", "1048576", "8388608", "134217728",
+};
+
+/**
+ * struct bench - what all rounds share
+ * @heap: the system heap
+ * @test: the in-kernel test user
+ * @rounds: rounds per size
+ * @ns: times, @rounds for each operation
+ */
+struct bench {
+	int heap;
+	int test;
+	unsigned long rounds;
+	__u64 *ns[NR_OPS];
+};
+
+static void print_usage(FILE *to)
+{
+	fprintf(to,
+		"Usage: vmap_bench [-r ROUNDS] [BYTES]...\n"
+		"Times alloc, mmap, vmap, vunmap and free of buffers of the system heap.\n"
+		"\n"
+		"  -r, --rounds=ROUNDS  rounds per size, 1 to %d (default %d)\n"
+		"  -h, --help           this text\n"
+		"\n"
+		"BYTES default to 4096 65536 1048576 8388608 134217728.\n"
+		"Prints, separated by tabs, times in ns:\n"
+		"  bench user layout op bytes rounds min median max\n"
+		"  leaves bytes pud pmd cont pte table_bytes nents\n",
+		MAX_ROUNDS, DEFAULT_ROUNDS);
+}
+
+/* One line on stderr. Returns -1, for callers to pass on. */
+static int failed(const char *what)
+{
+	fprintf(stderr, "vmap_bench: %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int compare_ns(const void *a, const void *b)
+{
+	const __u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The mean of the two in the middle if their number is even. */
+static __u64 sorted_median(const __u64 *ns, unsigned long n)
+{
+	return ns[(n - 1) / 2] + (ns[n / 2] - ns[(n - 1) / 2]) / 2;
+}
+
+static void print_times(struct bench *b, size_t bytes)
+{
+	for (int op = 0; op < NR_OPS; op++) {
+		__u64 *ns = b->ns[op];
+
+		qsort(ns, b->rounds, sizeof(*ns), compare_ns);
+		printf("bench\tkernel\tfresh\t%s\t%zu\t%lu\t%llu\t%llu\t%llu\n",
+		       op_names[op], bytes, b->rounds, ns[0],
+		       sorted_median(ns, b->rounds), ns[b->rounds - 1]);
+	}
+}
+
+static int time_mmap(struct bench *b, int dmabuf, size_t bytes,
+		     unsigned long round)
+{
+	const __u64 start = now_ns();
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+
+	b->ns[MMAP][round] = now_ns() - start;
+	if (map == MAP_FAILED)
+		return failed("mmap");
+	munmap(map, bytes);
+	return 0;
+}
+
+static int time_vmap(struct bench *b, int dmabuf, unsigned long round)
+{
+	struct dmabuf_vmap_result res;
+
+	if (vmap_test_once(b->test, dmabuf, 0, 0, &res))
+		return failed("vmap");
+	b->ns[VMAP][round] = res.map_total_ns;
+	b->ns[VUNMAP][round] = res.unmap_total_ns;
+	return 0;
+}
+
+/* All operations on one buffer, which goes with the round. */
+static int time_round(struct bench *b, size_t bytes, unsigned long round)
+{
+	__u64 start = now_ns();
+	const int dmabuf = heap_alloc(b->heap, bytes);
+	int ret;
+
+	b->ns[ALLOC][round] = now_ns() - start;
+	if (dmabuf < 0)
+		return failed("alloc");
+
+	ret = time_mmap(b, dmabuf, bytes, round);
+	if (!ret)
+		ret = time_vmap(b, dmabuf, round);
+
+	start = now_ns();
+	close(dmabuf);
+	b->ns[FREE][round] = now_ns() - start;
+	return ret;
+}
+
+/* Verified as well: numbers of a mapping that is wrong are worth nothing. */
+static int print_leaves(struct bench *b, size_t bytes)
+{
+	const __u32 flags = DMABUF_VMAP_TEST_LEAVES | DMABUF_VMAP_TEST_VERIFY;
+	const int dmabuf = heap_alloc(b->heap, bytes);
+	struct dmabuf_vmap_result res;
+	int ret;
+
+	if (dmabuf < 0)
+		return failed("alloc");
+	ret = vmap_test_once(b->test, dmabuf, flags, 0, &res);
+	close(dmabuf);
+	if (ret)
+		return failed("leaves");
+	if (res.bad_pages) {
+		fprintf(stderr, "vmap_bench: %zu bytes: %llu pages mapped wrong, first is %llu\n",
+			bytes, res.bad_pages, res.first_bad_page);
+		return -1;
+	}
+	printf("leaves\t%zu\t%llu\t%llu\t%llu\t%llu\t%llu\t%u\n", bytes,
+	       res.pud_leaves, res.pmd_leaves, res.cont_leaves, res.pte_leaves,
+	       res.table_bytes, res.nents);
+	return 0;
+}
+
+static int bench_size(struct bench *b, size_t bytes)
+{
+	for (unsigned long i = 0; i < b->rounds; i++) {
+		if (time_round(b, bytes, i))
+			return -1;
+	}
+	print_times(b, bytes);
+	if (print_leaves(b, bytes))
+		return -1;
+	return fflush(stdout) ? failed("stdout") : 0;
+}
+
+/* A decimal number from 1 to @max, 0 if it is not. */
+static unsigned long parse_number(const char *text, unsigned long max)
+{
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	return errno || *end || n > max ? 0 : n;
+}
+
+static int bench_sizes(struct bench *b, const char * const *sizes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const size_t bytes = parse_number(sizes[i], SIZE_MAX / 2);
+
+		if (!bytes) {
+			fprintf(stderr, "vmap_bench: not a size in bytes: %s\n", sizes[i]);
+			return -1;
+		}
+		if (bench_size(b, page_align(bytes)))
+			return -1;
+	}
+	return 0;
+}
+
+static int parse_options(struct bench *b, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "r:h", options, NULL)) != -1) {
+		if (opt == 'h') {
+			print_usage(stdout);
+			exit(EXIT_SUCCESS);
+		}
+		if (opt != 'r')
+			return -1;
+		b->rounds = parse_number(optarg, MAX_ROUNDS);
+		if (!b->rounds) {
+			fprintf(stderr, "vmap_bench: rounds must be 1 to %d: %s\n",
+				MAX_ROUNDS, optarg);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int open_bench(struct bench *b)
+{
+	b->heap = open_heap();
+	if (b->heap < 0)
+		return failed(SYSTEM_HEAP);
+	b->test = open_vmap_test();
+	if (b->test < 0)
+		return failed(VMAP_TEST_FILE);
+	/* Not calloc(): touched now, so that no fault is timed. */
+	for (int op = 0; op < NR_OPS; op++) {
+		const size_t bytes = b->rounds * sizeof(__u64);
+
+		b->ns[op] = malloc(bytes);
+		if (!b->ns[op])
+			return failed("malloc");
+		memset(b->ns[op], 0xff, bytes);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .rounds = DEFAULT_ROUNDS };
+	const char * const *sizes = default_sizes;
+	size_t nr_sizes = ARRAY_SIZE(default_sizes);
+
+	if (parse_options(&b, argc, argv))
+		return 2;
+	if (optind < argc) {
+		sizes = (const char * const *)argv + optind;
+		nr_sizes = argc - optind;
+	}
+	if (open_bench(&b) || bench_sizes(&b, sizes, nr_sizes))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the dma_buf_vmap() test and the bench share: buffers of the system heap
+ * and calls of the in-kernel test user. All functions return -1 and set errno
+ * on error, unless they say otherwise.
+ */
+#ifndef VMAP_USER_H
+#define VMAP_USER_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/types.h>
+
+#include <drivers/dma-buf/vmap_test.h>
+
+#define SYSTEM_HEAP	"/dev/dma_heap/system"
+#define VMAP_TEST_FILE	"/sys/kernel/debug/" DMABUF_VMAP_TEST_FILE
+
+static inline size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static inline size_t page_align(size_t bytes)
+{
+	return (bytes + page_size() - 1) & ~(page_size() - 1);
+}
+
+static inline int open_heap(void)
+{
+	return open(SYSTEM_HEAP, O_RDONLY | O_CLOEXEC);
+}
+
+static inline int open_vmap_test(void)
+{
+	return open(VMAP_TEST_FILE, O_RDWR | O_CLOEXEC);
+}
+
+/* Returns a new dma-buf, which the caller closes. */
+static inline int heap_alloc(int heap, __u64 bytes)
+{
+	struct dma_heap_allocation_data data = {
+		.len = bytes,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) ? -1 : (int)data.fd;
+}
+
+static inline int cpu_access(int dmabuf, __u64 flags)
+{
+	struct dma_buf_sync sync = { .flags = flags | DMA_BUF_SYNC_RW };
+
+	return ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+/* Times one round, then does what @flags ask for. */
+static inline int vmap_test_once(int test, int dmabuf, __u32 flags,
+				 __u64 seed, struct dmabuf_vmap_result *res)
+{
+	struct dmabuf_vmap_test arg = {
+		.fd = dmabuf,
+		.rounds = 1,
+		.flags = flags,
+		.seed = seed,
+	};
+	int ret = ioctl(test, DMABUF_VMAP_TEST_RUN, &arg);
+
+	*res = arg.result;
+	return ret;
+}
+
+static inline __u64 leaf_count(const struct dmabuf_vmap_result *res)
+{
+	return res->pud_leaves + res->pmd_leaves + res->cont_leaves +
+	       res->pte_leaves;
+}
+
+#endif /* VMAP_USER_H */
