@@ -17,13 +17,18 @@
  * descends.  At the last level a run of PTEs is filled at once.  The cost is
  * that of the leaves and extents, whatever the number of pages.
  *
+ * The cursor loads one piece of memory at a time, an entry of a scatterlist or
+ * one page of an array.  Whoever has a use for a longer extent asks for it, and
+ * the pieces that follow are joined as far as they are contiguous.  So nobody
+ * pays for looking ahead but the leaves, and those few times.
+ *
  * Invariants:
  *
  * - The cursor stands where the walk stands: what it holds next is what goes to
  *   the address that the walk is at.
  * - The extent in the cursor is empty only at the end of the memory, or after
  *   an error that the walk has been told of.
- * - An extent is never empty and always a whole number of pages.
+ * - An extent is a whole number of pages.
  */
 
 #include <linux/bits.h>
@@ -39,6 +44,7 @@
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
 #include <linux/vmalloc.h>
+#include <linux/vmap.h>
 #include <asm/tlbflush.h>
 
 #include "internal.h"
@@ -63,8 +69,8 @@ early_param("nohugevmap", set_nohugevmap);
  * @len: bytes left of the current extent; 0 only at the end
  * @pages: pages after the current extent
  * @nr_pages: number of @pages
- * @order: @pages come in contiguous blocks of at least this order
- * @sg: scatterlist entry after the current extent
+ * @order: @pages come in contiguous blocks of this order, at least
+ * @sg: scatterlist entry after the current extent, if @nents is not 0
  * @nents: number of entries from @sg on
  *
  * A cursor has either @nr_pages or @nents to continue from, or neither if the
@@ -80,49 +86,6 @@ struct vmap_cursor {
 	unsigned int nents;
 };
 
-/*
- * The length, in pages, of the contiguous run at the start of @pages.  It is
- * looked at in steps of at most one page table, so that pfn_valid() is asked
- * for each of them.
- */
-static long pages_run_length(struct page **pages, unsigned long nr_pages)
-{
-	const unsigned long pfn = page_to_pfn(pages[0]);
-	unsigned long run = 0, step, nr;
-
-	do {
-		if (WARN_ON(!pfn_valid(pfn + run)))
-			return -EINVAL;
-
-		step = min(nr_pages - run, (unsigned long)PTRS_PER_PTE);
-		nr = num_pages_contiguous(pages + run, step);
-		run += nr;
-	} while (nr == step && run < nr_pages && pages[run] &&
-		 page_to_pfn(pages[run]) == pfn + run);
-
-	return run;
-}
-
-static int vmap_cursor_load_pages(struct vmap_cursor *cur)
-{
-	long nr = 1L << cur->order;
-
-	if (WARN_ON(!cur->pages[0]))
-		return -ENOMEM;
-
-	if (!cur->order) {
-		nr = pages_run_length(cur->pages, cur->nr_pages);
-		if (nr < 0)
-			return nr;
-	}
-
-	cur->phys = page_to_phys(cur->pages[0]);
-	cur->len = (unsigned long)nr << PAGE_SHIFT;
-	cur->pages += nr;
-	cur->nr_pages -= nr;
-	return 0;
-}
-
 /* sg_next() for an entry that is known not to be the last, inlined. */
 static struct scatterlist *sg_step(struct scatterlist *sg)
 {
@@ -130,37 +93,43 @@ static struct scatterlist *sg_step(struct scatterlist *sg)
 	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
 }
 
-static int vmap_cursor_load_sg(struct vmap_cursor *cur)
+static void vmap_cursor_take_sg(struct vmap_cursor *cur)
 {
-	struct scatterlist *sg = cur->sg;
-	phys_addr_t phys = sg_phys(sg);
+	cur->len += cur->sg->length;
+	if (--cur->nents)
+		cur->sg = sg_step(cur->sg);
+}
 
-	cur->phys = phys;
-	do {
-		if (!sg_page(sg) || !sg->length ||
-		    !PAGE_ALIGNED(sg->offset | sg->length))
-			return -EINVAL;
+static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
+{
+	cur->len += nr << PAGE_SHIFT;
+	cur->pages += nr;
+	cur->nr_pages -= nr;
+}
 
-		phys += sg->length;
-		if (!--cur->nents)
-			break;
-		sg = sg_step(sg);
-	} while (sg_phys(sg) == phys);
+static int vmap_cursor_load_pages(struct vmap_cursor *cur)
+{
+	struct page *page = cur->pages[0];
 
-	cur->len = phys - cur->phys;
-	cur->sg = sg;
+	if (WARN_ON(!page))
+		return -ENOMEM;
+	if (WARN_ON(!pfn_valid(page_to_pfn(page))))
+		return -EINVAL;
+
+	cur->phys = page_to_phys(page);
+	vmap_cursor_take_pages(cur, 1UL << cur->order);
 	return 0;
 }
 
-/* Load the next extent; at the end, and on error, leave an empty one. */
+/* Load the next piece of memory; at the end, and on error, there is none. */
 static int vmap_cursor_load(struct vmap_cursor *cur)
 {
-	cur->len = 0;
-	if (cur->nents)
-		return vmap_cursor_load_sg(cur);
-	if (cur->nr_pages)
-		return vmap_cursor_load_pages(cur);
-	return 0;
+	if (cur->nents) {
+		cur->phys = sg_phys(cur->sg);
+		vmap_cursor_take_sg(cur);
+		return 0;
+	}
+	return cur->nr_pages ? vmap_cursor_load_pages(cur) : 0;
 }
 
 static int vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
@@ -168,6 +137,36 @@ static int vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
 	cur->phys += size;
 	cur->len -= size;
 	return cur->len ? 0 : vmap_cursor_load(cur);
+}
+
+/*
+ * Join pages that go on where the extent ends.  They are looked at in steps of
+ * at most one page table, so that pfn_valid() is asked for each of those; what
+ * is wrong with a page is reported when it is loaded.
+ */
+static void vmap_cursor_join_pages(struct vmap_cursor *cur, unsigned long len)
+{
+	while (cur->len < len && cur->nr_pages) {
+		const unsigned long pfn = PHYS_PFN(cur->phys + cur->len);
+		unsigned long nr = min3(PFN_DOWN(len - cur->len), cur->nr_pages,
+					(unsigned long)PTRS_PER_PTE);
+
+		if (!cur->pages[0] || page_to_pfn(cur->pages[0]) != pfn ||
+		    !pfn_valid(pfn))
+			return;
+		nr = num_pages_contiguous(cur->pages, nr);
+		vmap_cursor_take_pages(cur, round_up(nr, 1UL << cur->order));
+	}
+}
+
+/* Try to make the current extent @len bytes long, or longer. */
+static bool vmap_cursor_join(struct vmap_cursor *cur, unsigned long len)
+{
+	while (cur->len < len && cur->nents &&
+	       sg_phys(cur->sg) == cur->phys + cur->len)
+		vmap_cursor_take_sg(cur);
+	vmap_cursor_join_pages(cur, len);
+	return cur->len >= len;
 }
 
 /**
@@ -224,12 +223,17 @@ static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
  * keeps count of what the kernel's PTEs map, so a run may cross folios here.
  */
 static long vmap_set_ptes(pte_t *pte, unsigned long addr, unsigned long len,
-			  const struct vmap_walk *w)
+			  struct vmap_walk *w)
 {
+	const unsigned int pte_shift = arch_vmap_pte_supported_shift(len);
 	const pte_t entry = pfn_pte(PHYS_PFN(w->cur.phys), w->prot);
 	unsigned long block = PAGE_SIZE, i;
 
-	if (arch_vmap_pte_supported_shift(len) > PAGE_SHIFT) {
+	if (w->cur.nr_pages || pte_shift > PAGE_SHIFT)
+		vmap_cursor_join(&w->cur, len);
+	len = min(len, w->cur.len);
+
+	if (pte_shift > PAGE_SHIFT) {
 		block = vmap_pte_block_size(addr, len, w);
 		len = block;
 	}
@@ -262,7 +266,7 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			err = -EINVAL;
 			break;
 		}
-		size = vmap_set_ptes(pte, addr, min(end - addr, w->cur.len), w);
+		size = vmap_set_ptes(pte, addr, end - addr, w);
 		if (size < 0) {
 			err = size;
 			break;
@@ -277,12 +281,12 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 
 /* Can the entry that maps exactly [@addr, @end) be a leaf of 1 << @shift? */
 static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
-			   unsigned int shift, const struct vmap_walk *w)
+			   unsigned int shift, struct vmap_walk *w)
 {
 	const unsigned long size = 1UL << shift;
 
 	return shift <= w->max_shift && end - addr == size &&
-	       w->cur.len >= size && IS_ALIGNED(w->cur.phys, size);
+	       IS_ALIGNED(w->cur.phys, size) && vmap_cursor_join(&w->cur, size);
 }
 
 /*
@@ -297,10 +301,10 @@ static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
  * works on and cannot reach this table.
  */
 static bool vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
-			      unsigned long end, const struct vmap_walk *w)
+			      unsigned long end, struct vmap_walk *w)
 {
-	if (!vmap_leaf_fits(addr, end, PMD_SHIFT, w) ||
-	    !arch_vmap_pmd_supported(w->prot))
+	if (!arch_vmap_pmd_supported(w->prot) ||
+	    !vmap_leaf_fits(addr, end, PMD_SHIFT, w))
 		return false;
 
 	if (!pmd_present(*pmd))
@@ -339,10 +343,10 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 }
 
 static bool vmap_set_pud_leaf(pud_t *pud, unsigned long addr,
-			      unsigned long end, const struct vmap_walk *w)
+			      unsigned long end, struct vmap_walk *w)
 {
-	if (!vmap_leaf_fits(addr, end, PUD_SHIFT, w) ||
-	    !arch_vmap_pud_supported(w->prot))
+	if (!arch_vmap_pud_supported(w->prot) ||
+	    !vmap_leaf_fits(addr, end, PUD_SHIFT, w))
 		return false;
 
 	if (!pud_present(*pud))
@@ -381,10 +385,10 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 }
 
 static bool vmap_set_p4d_leaf(p4d_t *p4d, unsigned long addr,
-			      unsigned long end, const struct vmap_walk *w)
+			      unsigned long end, struct vmap_walk *w)
 {
-	if (!vmap_leaf_fits(addr, end, P4D_SHIFT, w) ||
-	    !arch_vmap_p4d_supported(w->prot))
+	if (!arch_vmap_p4d_supported(w->prot) ||
+	    !vmap_leaf_fits(addr, end, P4D_SHIFT, w))
 		return false;
 
 	if (!p4d_present(*p4d))
@@ -422,23 +426,25 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-/* Map [@start, @end) from the cursor, whose first extent is loaded. */
+/* Map [@start, @end) from the cursor. */
 static int vmap_walk_noflush(unsigned long start, unsigned long end,
 			     struct vmap_walk *w)
 {
 	unsigned long addr = start, next;
 	pgd_t *pgd = pgd_offset_k(addr);
-	int err;
+	int err = 0;
 
 	/* May allocate page tables, and flush the TLB where it replaces one. */
 	might_sleep();
 	if (WARN_ON_ONCE(addr >= end))
 		return -EINVAL;
 
-	do {
+	if (!w->cur.len)
+		err = vmap_cursor_load(&w->cur);
+	for (; !err && addr != end; pgd++, addr = next) {
 		next = pgd_addr_end(addr, end);
 		err = vmap_p4d_range(pgd, addr, next, w);
-	} while (!err && (pgd++, addr = next, addr != end));
+	}
 
 	if (w->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(start, end);
@@ -486,16 +492,13 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 		.prot = prot,
 		.max_shift = PAGE_SHIFT,
 	};
-	int err;
 
 	WARN_ON(page_shift < PAGE_SHIFT);
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC)) {
 		w.cur.order = page_shift - PAGE_SHIFT;
 		w.max_shift = page_shift;
 	}
-
-	err = vmap_cursor_load(&w.cur);
-	return err ?: vmap_walk_noflush(addr, end, &w);
+	return vmap_walk_noflush(addr, end, &w);
 }
 
 /**
@@ -511,54 +514,85 @@ struct vmap_layout {
 	unsigned long offset;
 };
 
-static bool extent_holds_leaf(const struct vmap_cursor *cur, unsigned int shift)
+static bool extent_holds_leaf(phys_addr_t phys, unsigned long len,
+			      unsigned int shift)
 {
 	const unsigned long size = 1UL << shift;
 
-	return shift <= vmap_max_leaf_shift && cur->len >= size &&
-	       ALIGN(cur->phys, size) - cur->phys <= cur->len - size;
+	return len >= size && shift <= vmap_max_leaf_shift &&
+	       ALIGN(phys, size) - phys <= len - size;
 }
 
-/* log2 of the largest leaf that fits into the extent at @cur. */
-static unsigned int extent_leaf_shift(const struct vmap_cursor *cur,
+/* log2 of the largest leaf that fits into an extent. */
+static unsigned int extent_leaf_shift(phys_addr_t phys, unsigned long len,
 				      pgprot_t prot)
 {
-	const unsigned int pte_shift = arch_vmap_pte_supported_shift(cur->len);
+	const unsigned int pte_shift = arch_vmap_pte_supported_shift(len);
 
-	if (arch_vmap_pud_supported(prot) && extent_holds_leaf(cur, PUD_SHIFT))
+	if (extent_holds_leaf(phys, len, PUD_SHIFT) &&
+	    arch_vmap_pud_supported(prot))
 		return PUD_SHIFT;
-	if (arch_vmap_pmd_supported(prot) && extent_holds_leaf(cur, PMD_SHIFT))
+	if (extent_holds_leaf(phys, len, PMD_SHIFT) &&
+	    arch_vmap_pmd_supported(prot))
 		return PMD_SHIFT;
-	return extent_holds_leaf(cur, pte_shift) ? pte_shift : PAGE_SHIFT;
+	return extent_holds_leaf(phys, len, pte_shift) ? pte_shift : PAGE_SHIFT;
+}
+
+/* Append an extent: the first that takes the largest leaf decides. */
+static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
+			    unsigned long len, pgprot_t prot)
+{
+	const unsigned int shift = extent_leaf_shift(phys, len, prot);
+
+	if (shift > layout->leaf_shift) {
+		layout->leaf_shift = shift;
+		layout->offset = (phys - layout->size) & (BIT(shift) - 1);
+	}
+	layout->size += len;
+}
+
+/* Lay out the whole table, and look for what cannot be mapped. */
+static int vmap_layout_sg(struct vmap_layout *layout,
+			  const struct vmap_cursor *cur, pgprot_t prot)
+{
+	struct scatterlist *sg = cur->sg;
+	unsigned int nents = cur->nents;
+
+	for (; nents; nents--) {
+		if (!sg_page(sg) || !sg->length ||
+		    !PAGE_ALIGNED(sg->offset | sg->length))
+			return -EINVAL;
+		vmap_layout_add(layout, sg_phys(sg), sg->length, prot);
+		if (nents > 1)
+			sg = sg_step(sg);
+	}
+	return 0;
 }
 
 /*
- * Go over the memory once, with a copy of the cursor, to see how large it is
- * and to align the area for the first extent that takes the largest leaf.  An
- * array of pages, of @size bytes, is only looked at up to its first PMD leaf.
+ * Lay out an array of pages, up to its first PMD leaf.  The first extent stays
+ * joined in @cur: in the common case it is all of the array, and looked at once.
  */
-static int vmap_plan(struct vmap_cursor cur, pgprot_t prot,
-		     struct vmap_layout *layout)
+static int vmap_layout_pages(struct vmap_layout *layout,
+			     struct vmap_cursor *cur, pgprot_t prot)
 {
-	unsigned long done = 0, len;
-	unsigned int shift;
+	struct vmap_cursor ahead;
 	int err;
 
-	for (; cur.len; done += len) {
-		len = cur.len;
-		shift = extent_leaf_shift(&cur, prot);
-		if (shift > layout->leaf_shift) {
-			layout->leaf_shift = shift;
-			layout->offset = (cur.phys - done) & (BIT(shift) - 1);
-		}
-		if (layout->size && layout->leaf_shift >= PMD_SHIFT)
-			return 0;
+	err = vmap_cursor_load(cur);
+	if (err)
+		return err;
+	vmap_cursor_join(cur, ULONG_MAX);
 
-		err = vmap_cursor_advance(&cur, len);
+	for (ahead = *cur; ahead.len; ) {
+		vmap_layout_add(layout, ahead.phys, ahead.len, prot);
+		if (layout->leaf_shift >= PMD_SHIFT)
+			break;
+		err = vmap_cursor_advance(&ahead, ahead.len);
 		if (err)
 			return err;
+		vmap_cursor_join(&ahead, ULONG_MAX);
 	}
-	layout->size = done;
 	return 0;
 }
 
@@ -595,18 +629,19 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 			  pgprot_t prot)
 {
 	struct page *pages[16];
-	unsigned int nr;
-	int err = 0;
+	int err = cur.len ? 0 : vmap_cursor_load(&cur);
+	unsigned long nr;
 
-	for (nr = 0; !err && cur.len; addr += nr << PAGE_SHIFT) {
+	for (; !err && cur.len; addr += nr << PAGE_SHIFT) {
 		for (nr = 0; !err && nr < ARRAY_SIZE(pages) && cur.len; nr++) {
 			pages[nr] = phys_to_page(cur.phys);
 			err = vmap_cursor_advance(&cur, PAGE_SIZE);
 		}
 		if (!err)
 			err = kmsan_vmap_pages_range_noflush(addr,
-					addr + ((unsigned long)nr << PAGE_SHIFT),
-					prot, pages, PAGE_SHIFT, GFP_KERNEL);
+							     addr + (nr << PAGE_SHIFT),
+							     prot, pages, PAGE_SHIFT,
+							     GFP_KERNEL);
 	}
 	return err;
 }
@@ -618,50 +653,30 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 }
 #endif
 
-/* Map @size bytes, or all there is if 0, from the start of @cur. */
-static struct vm_struct *vmap_memory(struct vmap_cursor *cur,
-				     unsigned long size, unsigned long flags,
-				     pgprot_t prot, const void *caller)
+/* Get an area for @layout and map the memory from @cur on into it. */
+static struct vm_struct *vmap_area(const struct vmap_cursor *cur,
+				   const struct vmap_layout *layout,
+				   unsigned long flags, pgprot_t prot,
+				   const void *caller)
 {
-	struct vmap_layout layout = { .size = size, .leaf_shift = PAGE_SHIFT };
-	struct vmap_walk w = { .max_shift = vmap_max_leaf_shift };
-	struct vm_struct *area;
-	unsigned long addr;
+	struct vmap_walk w = {
+		.cur = *cur,
+		.prot = pgprot_nx(prot),
+		.max_shift = vmap_max_leaf_shift,
+	};
+	struct vm_struct *area = vmap_get_area(layout, flags, caller);
+	unsigned long addr, end;
 	int err;
 
-	might_sleep();
-
-	if (WARN_ON_ONCE(flags & VM_FLUSH_RESET_PERMS))
-		return ERR_PTR(-EINVAL);
-
-	/*
-	 * Your top guard is someone else's bottom guard. Not having a top
-	 * guard compromises someone else's mappings too.
-	 */
-	if (WARN_ON_ONCE(flags & VM_NO_GUARD))
-		flags &= ~VM_NO_GUARD;
-
-	prot = pgprot_nx(prot);
-	err = vmap_cursor_load(cur) ?: vmap_plan(*cur, prot, &layout);
-	if (err)
-		return ERR_PTR(err);
-	if (!layout.size)
-		return ERR_PTR(-EINVAL);
-	if (PHYS_PFN(layout.size) > totalram_pages())
-		return ERR_PTR(-E2BIG);
-
-	area = vmap_get_area(&layout, flags, caller);
 	if (!area)
 		return ERR_PTR(-ENOMEM);
 
 	addr = (unsigned long)area->addr;
-	err = vmap_kmsan_map(*cur, addr, prot);
-	if (!err) {
-		w.cur = *cur;
-		w.prot = prot;
-		err = vmap_walk_noflush(addr, addr + layout.size, &w);
-	}
-	flush_cache_vmap(addr, addr + layout.size);
+	end = addr + layout->size;
+	err = vmap_kmsan_map(*cur, addr, w.prot);
+	if (!err)
+		err = vmap_walk_noflush(addr, end, &w);
+	flush_cache_vmap(addr, end);
 	if (err) {
 		vunmap(area->addr);
 		return ERR_PTR(err);
@@ -690,13 +705,30 @@ void *vmap(struct page **pages, unsigned int count,
 	   unsigned long flags, pgprot_t prot)
 {
 	struct vmap_cursor cur = { .pages = pages, .nr_pages = count };
+	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT };
 	struct vm_struct *area;
+
+	might_sleep();
+
+	if (WARN_ON_ONCE(flags & VM_FLUSH_RESET_PERMS))
+		return NULL;
+
+	/*
+	 * Your top guard is someone else's bottom guard. Not having a top
+	 * guard compromises someone else's mappings too.
+	 */
+	if (WARN_ON_ONCE(flags & VM_NO_GUARD))
+		flags &= ~VM_NO_GUARD;
 
 	if (!count || count > totalram_pages())
 		return NULL;
 
-	area = vmap_memory(&cur, (unsigned long)count << PAGE_SHIFT, flags,
-			   prot, __builtin_return_address(0));
+	if (vmap_layout_pages(&layout, &cur, prot))
+		return NULL;
+	layout.size = (unsigned long)count << PAGE_SHIFT;
+
+	area = vmap_area(&cur, &layout, flags, prot,
+			 __builtin_return_address(0));
 	if (IS_ERR(area))
 		return NULL;
 
@@ -730,11 +762,22 @@ EXPORT_SYMBOL(vmap);
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 {
 	struct vmap_cursor cur = { .sg = sgt->sgl, .nents = sgt->orig_nents };
+	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT };
 	struct vm_struct *area;
+	int err;
 
-	area = vmap_memory(&cur, 0, VM_MAP, prot, __builtin_return_address(0));
-	if (IS_ERR(area))
-		return ERR_CAST(area);
-	return area->addr;
+	might_sleep();
+
+	err = vmap_layout_sg(&layout, &cur, prot);
+	if (err)
+		return ERR_PTR(err);
+	if (!layout.size)
+		return ERR_PTR(-EINVAL);
+	if (PHYS_PFN(layout.size) > totalram_pages())
+		return ERR_PTR(-E2BIG);
+
+	area = vmap_area(&cur, &layout, VM_MAP, prot,
+			 __builtin_return_address(0));
+	return IS_ERR(area) ? ERR_CAST(area) : area->addr;
 }
 EXPORT_SYMBOL_GPL(vmap_sg);

@@ -30,7 +30,8 @@
 
 /* 6.19: KMSAN allocates its arrays with the flags of the caller */
 #define kmsan_vmap_pages_range_noflush(start, end, prot, pages, shift, gfp) \
-	kmsan_vmap_pages_range_noflush(start, end, prot, pages, shift)
+	((void)(gfp), \
+	 kmsan_vmap_pages_range_noflush(start, end, prot, pages, shift))
 
 /* 6.19: mmap_lock guards */
 DEFINE_GUARD(mmap_read_lock, struct mm_struct *,

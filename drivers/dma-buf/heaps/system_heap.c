@@ -40,6 +40,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
+#include <linux/vmap.h>
 
 /**
  * struct system_heap_priv - what differs between the heaps
@@ -61,7 +62,7 @@ struct system_heap_priv {
  */
 struct system_heap_buffer {
 	struct list_head attachments;
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	unsigned long len;
 	struct sg_table sg_table;
 	int vmap_cnt;

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door.  `make help` lists what there is; the work is in scripts/.
+
+# Every step is in order, and each uses all CPUs itself.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+KERNEL ?= 6.12
+ARCH ?= x86_64
+ACCEL ?= auto
+VARIANT ?= patched
+KERNEL_SRC ?=
+OUT ?= out
+V ?= 0
+
+# Known, and working from end to end: to lift a limit, extend the second list.
+KNOWN_KERNEL := 6.12 7.3
+READY_KERNEL := 6.12
+KNOWN_ARCH := x86_64 arm64
+READY_ARCH := x86_64
+KNOWN_VARIANT := stock patched rfc
+READY_VARIANT := stock patched
+KNOWN_ACCEL := auto tcg kvm
+READY_ACCEL := $(KNOWN_ACCEL)
+KNOWN_V := 0 1
+READY_V := $(KNOWN_V)
+
+# one-of NAME: a variable has one of its known values, and it works already
+one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
+	$(error $1=$($1): not one of $(KNOWN_$1)), \
+	$(if $(filter $(READY_$1),$($1)),, \
+	$(error $1=$($1): does not work yet, only $(READY_$1) does)))
+
+# one-path NAME: make and kbuild split paths at spaces and colons
+one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
+	$(error $1=$($1): a path without spaces and colons is needed))
+
+ifneq ($(MAKECMDGOALS),help)
+$(foreach v,KERNEL ARCH ACCEL VARIANT V,$(call one-of,$v))
+$(call one-path,OUT)
+$(call one-path,CURDIR)
+$(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
+ifeq ($(abspath $(OUT)),/)
+$(error OUT=$(OUT): a directory of its own is needed)
+endif
+endif
+
+override OUT := $(abspath $(OUT))
+override KERNEL_SRC := $(abspath $(KERNEL_SRC))
+TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
+export OUT KERNEL_SRC TREE ACCEL
+
+# What cannot work is refused before anything is made
+ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
+REFUSED := $(shell export OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' ACCEL='$(ACCEL)' TREE='$(TREE)'; \
+	exec 2>&1 >/dev/null; scripts/fetch.sh $(KERNEL) --check && \
+	{ [ $(ACCEL) != kvm ] || scripts/boot.sh $(KERNEL) $(ARCH) patched accel; })
+$(if $(REFUSED),$(error $(REFUSED)))
+endif
+
+ifeq ($(V),1)
+export V
+else
+unexport V
+Q := @
+endif
+
+SRC := $(OUT)/src/$(TREE)
+WORK := $(OUT)/$(TREE)-$(ARCH)
+HOST := $(OUT)/host
+VARIANTS := stock patched
+PRISTINE := $(SRC)/pristine/.vmap-stamp
+OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
+BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
+FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
+KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
+INITRAMFS := $(WORK)/initramfs.cpio
+TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap
+IMAGE_x86_64 := arch/x86/boot/bzImage
+IMAGE_arm64 := arch/arm64/boot/Image
+
+.PHONY: all
+all: kernels $(INITRAMFS)
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) icount wall
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH)
+
+.PHONY: help
+help:
+	@echo 'make             build stock and patched, boot both, compare them (the main job)'
+	@echo 'make check       run every test; the last line is "N passed, N failed"'
+	@echo 'make shell       a shell in the patched kernel; exit leaves it'
+	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
+	@echo 'make clean       remove what was built, keep the kernel source'
+	@echo 'make distclean   remove everything made, all of OUT'
+	@echo
+	@echo 'Steps of the main job:  packages fetch overlay config kernels kselftest initramfs'
+	@echo
+	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL) (working: $(READY_KERNEL))'
+	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH) (working: $(READY_ARCH))'
+	@echo 'KERNEL_SRC=DIR   a kernel tree of yours instead of the package; it is only read'
+	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
+	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT) (working: $(READY_VARIANT))'
+	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
+	@echo 'V=1              show every command'
+
+.PHONY: packages fetch overlay config kernels kselftest initramfs
+packages:
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH)
+
+fetch: $(PRISTINE)
+overlay: $(OVERLAYS)
+kernels: $(BUILT)
+kselftest: $(KSELFTEST)
+initramfs: $(INITRAMFS)
+
+config: $(OVERLAYS)
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock config
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) patched config
+
+$(HOST)/%: scripts/%.c | packages
+	$(Q)mkdir -p $(@D)
+	$(Q)cc -O2 -Wall -Wextra -MMD -MP -o $@ $<
+
+$(HOST)/init: scripts/guest/init.c | packages
+	$(Q)mkdir -p $(@D)
+	$(Q)cc -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
+
+-include $(wildcard $(HOST)/*.d)
+
+# The scripts decide whether there is something to do, and touch nothing if not.
+$(PRISTINE): FORCE | packages $(TOOLS)
+	$(Q)scripts/fetch.sh $(KERNEL)
+
+$(OVERLAYS): $(SRC)/%/.overlay: $(PRISTINE) FORCE
+	$(Q)scripts/overlay.sh $(KERNEL) $*
+
+$(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/build.sh
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $*
+
+# An image that was removed by hand is built again
+$(foreach v,$(VARIANTS),$(if $(wildcard $(SRC)/$v/build-$(ARCH)/$(IMAGE_$(ARCH))),, \
+	$(eval $(SRC)/$v/build-$(ARCH)/.built: FORCE)))
+
+$(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
+		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT)
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) patched kselftest
+
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init scripts/guest/initramfs.sh
+	$(Q)GEN_INIT_CPIO=$(SRC)/patched/build-$(ARCH)/usr/gen_init_cpio \
+		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init
+
+.PHONY: check
+check: kernels $(INITRAMFS)
+	$(Q)scripts/check.sh $(KERNEL) $(ARCH)
+
+.PHONY: shell
+shell: kernels $(INITRAMFS)
+	$(Q)scripts/boot.sh $(KERNEL) $(ARCH) $(VARIANT) shell
+
+.PHONY: lint
+lint: config
+	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+
+.PHONY: clean distclean
+clean:
+	$(Q)scripts/clean.sh
+
+distclean:
+	$(Q)scripts/clean.sh --all
+
+.PHONY: FORCE
+FORCE:

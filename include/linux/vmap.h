@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Kernel mappings of memory that is described by an sg_table.
+ *
+ * Beside vmap(), in a header of its own: linux/vmalloc.h is included nearly
+ * everywhere, and a line in it rebuilds the kernel.
+ */
+#ifndef _LINUX_VMAP_H
+#define _LINUX_VMAP_H
+
+#include <linux/pgtable.h>
+
+struct sg_table;
+
+void *vmap_sg(const struct sg_table *sgt, pgprot_t prot);
+
+#endif /* _LINUX_VMAP_H */

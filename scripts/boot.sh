@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# boot.sh SERIES ARCH VARIANT MODE NAME JOB...: run jobs in a guest
+# boot.sh SERIES ARCH VARIANT shell: an interactive guest
+# boot.sh SERIES ARCH VARIANT accel: say what ACCEL comes to here
+#
+# MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
+#       wall    two CPUs, as fast as this machine can
+# The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}.
+# The exit status is that of vm-run.  Guests run one at a time.
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+MEMORY=2G
+# Only words that the kernel knows: init takes the others for jobs
+CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
+
+kvm_can() {
+	grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ] && kvm_trial
+}
+
+# kvm_trial: boot once with kvm; a /dev/kvm that opens may still not run a guest
+kvm_trial() {
+	trial=$out/kvm-trial
+	if [ ! -e "$trial" ]; then
+		[ -e "$image" ] && [ -e "$initramfs" ] || return 0
+		result=no
+		# shellcheck disable=SC2046 # a list of arguments
+		"$OUT/host/vm-run" --quiet --limit boot=20 --limit run=20 \
+			--console "$logs/kvm-trial.console" --port "$logs/kvm-trial.port" -- \
+			"$qemu" -accel kvm -smp 2 $(machine) -kernel "$image" -initrd "$initramfs" \
+			-append "console=$console $CMDLINE -- run true" \
+			>"$logs/kvm-trial.out" 2>&1 </dev/null && result=yes
+		echo $result >"$trial"
+	fi
+	[ "$(cat "$trial")" = yes ]
+}
+
+# accel: tcg or kvm, for a wall time run
+accel() {
+	case $ACCEL in
+	tcg) echo tcg ;;
+	auto) if kvm_can; then echo kvm; else echo tcg; fi ;;
+	kvm)
+		kvm_can || die "ACCEL=kvm: /dev/kvm cannot run a guest here, use ACCEL=auto or ACCEL=tcg"
+		echo kvm
+		;;
+	*) die "ACCEL=$ACCEL: not one of auto, tcg, kvm" ;;
+	esac
+}
+
+machine() {
+	case $arch in
+	x86_64) echo "-machine q35 -cpu max" ;;
+	arm64) echo "-machine virt -cpu max,pauth-impdef=on" ;;
+	esac
+	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot"
+}
+
+# speed MODE: the arguments that decide how guest time passes
+speed() {
+	if [ "$1" = icount ]; then
+		echo "-accel tcg,thread=single -icount shift=0,sleep=off -seed 1 -smp 1"
+		return
+	fi
+	how=$(accel) || exit 1
+	[ "$how" = kvm ] || how=tcg,thread=multi
+	echo "-accel $how -smp 2"
+}
+
+one_guest() {
+	exec 9>"$OUT/.qemu.lock"
+	flock -n 9 && return
+	say "waiting for another guest to end"
+	flock 9
+}
+
+have_parts() {
+	for f in "$image" "$initramfs"; do
+		[ -e "$f" ] || die "$f: not there, run make"
+	done
+}
+
+run_jobs() {
+	log=$logs/$variant-$name
+	rm -f "$log.console" "$log.port" "$log.cmd"
+	how=$(speed "$mode") || exit 1
+	# shellcheck disable=SC2086,SC2046 # lists of arguments
+	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
+		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" -- \
+		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
+		-append "console=$console $CMDLINE -- $*"
+	exec "$@"
+}
+
+run_shell() {
+	how=$(speed wall) || exit 1
+	echo "A shell in the $variant $series kernel; exit leaves it, ctrl-a x kills it."
+	# shellcheck disable=SC2086,SC2046
+	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
+		-chardev stdio,id=console,mux=on,signal=off -serial chardev:console \
+		-mon chardev=console,mode=readline \
+		-append "console=$console quiet $CMDLINE -- shell"
+}
+
+[ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|accel [NAME JOB...]"
+series=$1
+arch=$2
+variant=$3
+mode=$4
+shift 4
+ACCEL=${ACCEL:-auto}
+out=$OUT/${TREE:-$series}-$arch
+logs=$out/log
+initramfs=$out/initramfs.cpio
+mkdir -p "$logs"
+case $arch in
+x86_64)
+	qemu="qemu-system-x86_64"
+	console=ttyS0
+	image=$out/$variant/arch/x86/boot/bzImage
+	;;
+arm64)
+	qemu="qemu-system-aarch64"
+	console=ttyAMA0
+	image=$out/$variant/arch/arm64/boot/Image
+	;;
+*) die "ARCH=$arch: not one of x86_64, arm64" ;;
+esac
+
+case $mode in
+accel) accel ;;
+icount | wall)
+	[ $# -ge 2 ] || die "a name and a job are needed"
+	name=$1
+	shift
+	have_parts
+	one_guest
+	run_jobs "$@"
+	;;
+shell)
+	have_parts
+	one_guest
+	run_shell
+	;;
+*) die "$mode: not one of icount, wall, shell, accel" ;;
+esac

@@ -1,0 +1,159 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# build.sh SERIES ARCH VARIANT [config|build|kselftest]
+#
+# config     $OUT/src/$TREE/VARIANT/build-ARCH/.config from the fragments
+# build      config, then the kernel and its modules (the default)
+# kselftest  the kernel's headers and our selftests, installed below
+#            $OUT/$TREE-ARCH/kselftest
+#
+# The O= directory is a child of the source tree, so kbuild names sources
+# relative to it and the compiler cache serves every tree;
+# $OUT/$TREE-ARCH/VARIANT is a link to it.
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# Objects of a first build, until one has been counted
+OBJECTS=3000
+# A build of one variant, in MB
+SPACE=1500
+
+# kmake TARGET...: the kernel's own make, with nothing of ours in its way
+kmake() {
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
+		-u VARIANT -u OUT -u V \
+		make -C "$src" O="build-$arch" ARCH="$arch" CC="ccache gcc" HOSTCC="ccache gcc" \
+		-j"$(nproc)" "$@"
+}
+
+# fragments: in order; what only a variant knows is in a fragment of its name
+fragments() {
+	echo "$top/.config.fragment" "$top/scripts/config/$arch.config"
+	for f in "$series" "$series-$arch" "$variant"; do
+		f=$top/scripts/config/$f.config
+		[ ! -e "$f" ] || echo "$f"
+	done
+}
+
+# config_key: what the configuration depends on
+config_key() {
+	{
+		# shellcheck disable=SC2046 # paths without spaces, the Makefile sees to it
+		cat $(fragments) "$top/scripts/build.sh"
+		gcc --version
+		cd "$src"
+		find . -path './build-*' -prune -o -name 'Kconfig*' -type f -print0 | sort -z | xargs -0 cat
+	} | sha256sum
+}
+
+# merge: the kernel's own script, on a file beside .config
+merge() {
+	# merge_config.sh calls make; this is how it learns of our compiler
+	# shellcheck disable=SC2046
+	(cd "$src" && env -u MAKELEVEL -u MAKEOVERRIDES -u V -u OUT -u KERNEL \
+		MAKEFLAGS='-- CC=ccache\ gcc HOSTCC=ccache\ gcc' ARCH="$arch" \
+		KCONFIG_CONFIG="$obj/.config.new" \
+		scripts/kconfig/merge_config.sh -n -O "build-$arch" /dev/null $(fragments)) \
+		>"$log" 2>&1 || {
+		tail -n 5 "$log" >&2
+		die "$what: merge_config.sh failed, log: $log"
+	}
+}
+
+# audit FILE: kconfig kept every line of the fragments
+audit() {
+	# shellcheck disable=SC2046
+	"$top/scripts/audit-config.sh" "$1" $(fragments) ||
+		die "$what: kconfig did not keep the options above"
+}
+
+configure() {
+	key=$(config_key)
+	if [ -e "$obj/.config" ] && [ "$(cat "$obj/.config.key" 2>/dev/null)" = "$key" ]; then
+		audit "$obj/.config"
+		return
+	fi
+	say "$what: configuring"
+	log=$logs/$variant-config.log
+	merge
+	audit "$obj/.config.new"
+	cmp -s "$obj/.config.new" "$obj/.config" || mv "$obj/.config.new" "$obj/.config"
+	rm -f "$obj/.config.new" "$obj/.config.new.old"
+	echo "$key" >"$obj/.config.key"
+}
+
+# same_config: stock is the yardstick for every other variant
+same_config() {
+	stock=$out/stock/.config
+	[ "$variant" != stock ] && [ -e "$stock" ] || return 0
+	"$top/scripts/audit-config.sh" --same "$stock" "$obj/.config" ||
+		die "$what: not the same config as stock"
+}
+
+objects() {
+	find "$obj" -name '.*.cmd' | wc -l
+}
+
+build() {
+	configure
+	same_config
+	[ -e "$obj/.built" ] || need_space $SPACE "$what"
+	log=$logs/$variant-build.log
+	if [ -e "$obj/.built" ]; then
+		set -- --done 0
+	else
+		set -- --done "$(objects)" --expect "$(cat "$out/objects" 2>/dev/null || echo $OBJECTS)"
+	fi
+	rm -f "$obj/.built"
+	run_progress --title "build $what" --log "$log" "$@" -- \
+		"$0" "$series" "$arch" "$variant" kmake all ||
+		die "$what: $(or_full "the build failed" $?), log: $log"
+	objects >"$out/objects"
+	: >"$obj/.built"
+}
+
+kselftest() {
+	log=$logs/kselftest.log
+	rm -rf "$out/kselftest.part"
+	run_progress --title "kselftest $series $arch" --log "$log" -- \
+		"$0" "$series" "$arch" "$variant" kmake headers kselftest-install \
+		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" ||
+		die "kselftest: $(or_full "the build failed" $?), log: $log"
+	rm -rf "$out/kselftest"
+	mv "$out/kselftest.part" "$out/kselftest"
+}
+
+[ $# -ge 3 ] || die "usage: build.sh SERIES ARCH VARIANT [config|build|kselftest]"
+series=$1
+arch=$2
+variant=$3
+step=${4:-build}
+tree=${TREE:-$series}
+src=$OUT/src/$tree/$variant
+obj=$src/build-$arch
+out=$OUT/$tree-$arch
+logs=$out/log
+what="$variant $series $arch"
+[ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $variant"
+mkdir -p "$obj" "$logs"
+ln -sfn "../src/$tree/$variant/build-$arch" "$out/$variant"
+
+# The same everywhere, so that ccache serves both trees and builds repeat
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+export KBUILD_BUILD_USER=vmap KBUILD_BUILD_HOST=vmap
+export CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-10G}"
+
+case $step in
+config)
+	configure
+	same_config
+	;;
+build) build ;;
+kselftest) kselftest ;;
+kmake)
+	shift 4
+	kmake "$@"
+	;;
+*) die "$step: no such step" ;;
+esac

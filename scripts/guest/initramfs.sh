@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Builds the guest's initramfs: an uncompressed newc cpio, the same bytes for
+# the same input, without root.
+#
+#	GEN_INIT_CPIO=BUILD/usr/gen_init_cpio initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY
+#
+# GEN_INIT_CPIO	the kernel's own cpio writer, from a build directory
+# SYSROOT	where the guest's programs and libraries are taken from; empty
+#		for this machine's. It needs mksh, toybox and libc (Debian), and
+#		gives tr and dd (coreutils) if it has them.
+#
+# /bin/sh is mksh, all else in the user land is toybox but for tr, which
+# run_kselftest.sh can do without but is better with, and dd.
+set -eu
+
+die()
+{
+	echo "initramfs.sh: $*" >&2
+	exit 1
+}
+
+[ $# -eq 3 ] || die "usage: initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY"
+out=$1
+kselftest=$2
+init=$3
+sysroot=${SYSROOT:-}
+writer=${GEN_INIT_CPIO:-}
+
+[ -n "$writer" ] || die "GEN_INIT_CPIO is not set: give it usr/gen_init_cpio of a kernel build"
+[ -x "$writer" ] || die "no program $writer: build usr/gen_init_cpio in the kernel tree"
+[ -x "$kselftest/run_kselftest.sh" ] || die "$kselftest: no installed kselftest tree"
+[ -x "$init" ] || die "$init: no such program"
+# An absolute link, which would lead out of the sysroot.
+mksh=$sysroot$(readlink "$sysroot/bin/mksh-static") || die "$sysroot/bin/mksh-static is missing: install mksh"
+toybox=$sysroot/usr/bin/toybox
+for program in "$mksh" "$toybox"; do
+	[ -f "$program" ] || die "$program is missing: install ${program##*/}"
+done
+# The list of applets comes from the toybox of this machine, which can be run.
+command -v toybox >/dev/null || die "toybox is missing: install toybox"
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage" "$out.tmp.$$"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+root=$stage/root
+
+copy_programs()
+{
+	mkdir -p "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/root"
+	cp "$init" "$root/init"
+	cp "$mksh" "$root/bin/mksh"
+	ln -s mksh "$root/bin/sh"
+	cp "$toybox" "$root/bin/toybox"
+	for path in $(toybox --long); do
+		[ "$path" = bin/toybox ] || ln -sf /bin/toybox "$root/$path"
+	done
+	for program in tr dd; do
+		[ ! -f "$sysroot/usr/bin/$program" ] ||
+			cp "$sysroot/usr/bin/$program" "$root/usr/bin/$program"
+	done
+	cp -RL "$kselftest" "$root/kselftest"
+}
+
+# A line for each library or interpreter that an ELF file asks for by name.
+needs()
+{
+	LC_ALL=C readelf -ld "$@" 2>/dev/null |
+		sed -n -e 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' \
+		       -e 's/.*Requesting program interpreter: \(.*\)\]$/\1/p' | sort -u
+}
+
+# Debian's name of the guest's architecture, as in /lib/x86_64-linux-gnu.
+triplet()
+{
+	case $(LC_ALL=C readelf -h "$root/init" | sed -n 's/.*Machine: *//p') in
+	*X86-64*) echo x86_64-linux-gnu ;;
+	AArch64) echo aarch64-linux-gnu ;;
+	*) die "$init: not for x86_64 or arm64" ;;
+	esac
+}
+
+copy_library()
+{
+	for dir in "lib/$arch" "usr/lib/$arch" lib usr/lib; do
+		if [ -f "$sysroot/$dir/$1" ]; then
+			cp -L "$sysroot/$dir/$1" "$root/lib/$arch/$1"
+			return
+		fi
+	done
+	die "library $1 not found in $sysroot/lib/$arch and $sysroot/usr/lib/$arch"
+}
+
+# Copies what is needed and not there yet; sets $more if that was something.
+copy_needed()
+{
+	more=
+	find "$root" -type f -exec env LC_ALL=C grep -l -a -m 1 "^.ELF" {} + >"$stage/elf" || :
+	# shellcheck disable=SC2046 # file names without blanks, checked below
+	for name in $(needs $(cat "$stage/elf")); do
+		case $name in
+		/*)
+			[ ! -e "$root$name" ] || continue
+			[ -f "$sysroot$name" ] || die "$sysroot$name: no such file"
+			mkdir -p "$root${name%/*}"
+			cp -L "$sysroot$name" "$root$name"
+			more=yes ;;
+		*)
+			[ ! -e "$root/lib/$arch/$name" ] || continue
+			copy_library "$name"
+			more=yes ;;
+		esac
+	done
+}
+
+# What gen_init_cpio is to write: one line for each name, in a fixed order.
+list()
+{
+	echo "dir /dev 755 0 0"
+	echo "nod /dev/console 600 0 0 c 5 1"
+	for dir in proc sys run tmp; do
+		echo "dir /$dir 755 0 0"
+	done
+	(cd "$root" && find . -mindepth 1 -printf '%y %P\t%l\n') | LC_ALL=C sort -k2 |
+	while IFS="$(printf '\t')" read -r entry target; do
+		name=${entry#? }
+		case $entry in
+		d\ *) echo "dir /$name 755 0 0" ;;
+		l\ *) echo "slink /$name $target 777 0 0" ;;
+		*)
+			mode=644
+			[ ! -x "$root/$name" ] || mode=755
+			echo "file /$name $root/$name $mode 0 0" ;;
+		esac
+	done
+}
+
+copy_programs
+blank=$(find "$root" -name '*[[:space:]]*' | head -n 1)
+[ -z "$blank" ] || die "a blank in a file name: ${blank#"$root"}"
+arch=$(triplet)
+mkdir -p "$root/lib/$arch"
+more=yes
+while [ "$more" ]; do
+	copy_needed
+done
+list >"$stage/list"
+"$writer" -t 0 "$stage/list" >"$out.tmp.$$" || die "$writer failed"
+mv "$out.tmp.$$" "$out"

@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# lint.sh SERIES ARCH: look at our own sources; a line per tool, passed, failed
+# or skipped, what it found above it
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+failures=0
+
+# verdict NAME STATUS: what a tool printed is in $work/found
+verdict() {
+	if [ "$2" = 0 ] && [ ! -s "$work/found" ]; then
+		echo "$1: passed"
+		return
+	fi
+	cat "$work/found"
+	echo "$1: failed"
+	failures=$((failures + 1))
+}
+
+skipped() {
+	echo "$1: skipped ($2)"
+}
+
+ours() {
+	cd "$top"
+	for f in "$@"; do
+		[ ! -f "$f" ] || echo "$f"
+	done
+}
+
+kernel_c() {
+	ours mm/*.[ch] mm/tests/*.[ch] mm/"$series"/*.h drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch]
+}
+
+user_c() {
+	ours tools/testing/selftests/dmabuf-heaps/*.[ch] scripts/*.[ch] scripts/guest/*.[ch]
+}
+
+patches() {
+	ours mm/"$series"/*.patch drivers/dma-buf/"$series"/*.patch \
+		tools/testing/selftests/dmabuf-heaps/"$series"/*.patch
+}
+
+# checkpatch ARGS... FILE...; what it says of MAINTAINERS is for the series.
+# Without a git directory it does not ask for Python modules.
+checkpatch() {
+	GIT_DIR=/nonexistent perl "$pristine/scripts/checkpatch.pl" --root="$pristine" --strict --terse --no-summary \
+		--ignore FILE_PATH_CHANGES,COMMIT_MESSAGE,DIFF_IN_COMMIT_MSG "$@"
+}
+
+lint_checkpatch() {
+	status=0
+	# shellcheck disable=SC2046 # lists of files
+	(cd "$top" && checkpatch -f $(kernel_c)) >"$work/found" 2>&1 || status=1
+	# a signal handler of a program needs volatile
+	# shellcheck disable=SC2046
+	(cd "$top" && checkpatch --ignore VOLATILE -f $(user_c)) >>"$work/found" 2>&1 || status=1
+	# shellcheck disable=SC2046
+	(cd "$top" && checkpatch --no-signoff $(patches)) >>"$work/found" 2>&1 || status=1
+	rm -f "$top"/.checkpatch-camelcase.*
+	verdict "checkpatch --strict" $status
+}
+
+lint_kernel_doc() {
+	status=0
+	# shellcheck disable=SC2046
+	(cd "$top" && "$pristine/scripts/kernel-doc" -none -Wall -Werror $(kernel_c)) \
+		>"$work/found" 2>&1 || status=1
+	verdict kernel-doc $status
+}
+
+lint_shell() {
+	command -v shellcheck >/dev/null || {
+		skipped shellcheck "not installed"
+		return
+	}
+	status=0
+	# shellcheck disable=SC2046
+	(cd "$top" && shellcheck $(ours scripts/*.sh scripts/guest/*.sh scripts/tests/*.sh .ci/run)) \
+		>"$work/found" 2>&1 || status=1
+	verdict shellcheck $status
+}
+
+lint_fragments() {
+	status=0
+	for variant in stock patched; do
+		"$top/scripts/build.sh" "$series" "$arch" $variant config || status=1
+	done >"$work/found" 2>&1
+	verdict "fragment audit" $status
+}
+
+objects() {
+	kernel_c | sed -n 's/\.c$/.o/p'
+	patches | xargs sed -n 's,^+++ b/\(.*\)\.c$,\1.o,p'
+}
+
+# about_ours: of what a compiler printed, the lines on our files
+about_ours() {
+	kernel_c | sed 's,^,/,' >"$work/names"
+	sed 's,^\(\.\./\)*,/,' | grep -F -f "$work/names" | grep -E 'warning|error' || true
+}
+
+# kmake ARGS...: make our objects in the patched tree
+kmake() {
+	# shellcheck disable=SC2046
+	"$top/scripts/build.sh" "$series" "$arch" patched kmake "$@" $(objects) >"$work/log" 2>&1
+}
+
+lint_w1() {
+	status=0
+	kmake W=1 || status=1
+	about_ours <"$work/log" >"$work/found"
+	[ $status = 0 ] || tail -n 5 "$work/log" >>"$work/found"
+	verdict "W=1" $status
+}
+
+lint_sparse() {
+	command -v sparse >/dev/null || {
+		skipped sparse "not installed"
+		return
+	}
+	status=0
+	kmake C=2 || status=1
+	if grep -qiE 'sparse.*(skipp|not supported|too old)' "$work/log"; then
+		skipped sparse "the kernel says it cannot use this version"
+		return
+	fi
+	about_ours <"$work/log" >"$work/found"
+	[ $status = 0 ] || tail -n 5 "$work/log" >>"$work/found"
+	verdict sparse $status
+}
+
+[ $# = 2 ] || die "usage: lint.sh SERIES ARCH"
+series=$1
+arch=$2
+pristine=$OUT/src/${TREE:-$series}/pristine
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+lint_checkpatch
+lint_kernel_doc
+lint_shell
+lint_fragments
+say "compiling our objects with W=1, then sparse"
+lint_w1
+lint_sparse
+[ $failures = 0 ] || die "$failures failed"

@@ -1,0 +1,183 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# overlay.sh SERIES VARIANT: make $OUT/src/$TREE/VARIANT what overlay.list says
+#
+# The tree is hard-linked from pristine, so nothing is ever written through a
+# file of it: what differs is replaced by a rename.  What does not differ keeps
+# its time, so kbuild rebuilds only what depends on a change.  In the tree,
+# .overlay lists the files that are not pristine's, and is touched when any
+# changed; .overlay-dirty says that an earlier run was interrupted.
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# entries: "kind path" of every line of the manifest that is for this variant
+entries() {
+	sed 's/#.*//' "$manifest" | awk -v want="$variant" -v series="$series" '
+		NF == 0 { next }
+		NF != 3 || $2 !~ /^(file|patch)$/ {
+			print "bad line: " $0; next
+		}
+		index("," $1 ",", "," want ",") {
+			gsub(/@SERIES@/, series, $3)
+			print $2, $3
+		}'
+}
+
+# base FILE: have FILE in the work directory, from pristine if not ours
+base() {
+	[ -e "$work/tree/$1" ] && return
+	mkdir -p "$work/tree/$(dirname "$1")"
+	[ ! -e "$pristine/$1" ] || cp "$pristine/$1" "$work/tree/$1"
+}
+
+add_file() {
+	mkdir -p "$work/tree/$(dirname "$1")"
+	cp "$top/$1" "$work/tree/$1" || die "$1: cannot be copied"
+	echo "$1" >>"$work/list"
+}
+
+# hunk_of: the first failure in what patch printed, as "FILE hunk N"
+hunk_of() {
+	awk '
+		/^(checking|patching) file / { file = $3 }
+		/can.t find file to patch/ { lost = 1 }
+		lost && /^[|]\+\+\+ / { sub("^[^/]*/", "", $2); print $2 " is not in the tree"; exit }
+		/^Hunk #[0-9]+ FAILED/ { sub("#", "", $2); print file " hunk " $2; exit }
+		/^patch: \*\*\*\* / { sub("^patch: .... ", ""); print; exit }
+	' "$work/patch.out"
+}
+
+add_patch() {
+	sed -n 's,^+++ [^/]*/\([^	]*\).*,\1,p' "$top/$1" >"$work/targets"
+	[ -s "$work/targets" ] || die "$1: names no file, not a patch"
+	while read -r target; do
+		base "$target"
+		echo "$target" >>"$work/list"
+	done <"$work/targets"
+	patch -d "$work/tree" -p1 --batch --forward --fuzz=0 --reject-file=- \
+		--no-backup-if-mismatch -i "$top/$1" >"$work/patch.out" 2>&1 ||
+		die "$1 does not apply to $tree: $(hunk_of)"
+}
+
+# compute: fill $work/tree and $work/list
+compute() {
+	entries >"$work/entries"
+	while read -r kind path; do
+		[ "$kind" != bad ] || die "${manifest##*/}: bad $path"
+		found=
+		for f in "$top"/$path; do
+			[ -f "$f" ] || continue
+			found=1
+			"add_$kind" "${f#"$top"/}"
+		done
+		case $found$path in
+		1* | *"/$series/"*"*"*) ;;
+		*) die "${manifest##*/}: $path: no such file" ;;
+		esac
+	done <"$work/entries"
+	sort -u "$work/list" -o "$work/list"
+}
+
+# link_tree: the first time, a hard-linked copy of pristine
+link_tree() {
+	[ ! -d "$dst" ] || return 0
+	say "$tree/$variant: linked from pristine"
+	rm -rf "$src/$variant".part.*
+	cp -al "$pristine" "$src/$variant.part.$$" ||
+		die "$src/$variant: $(or_full "cannot be linked")"
+	: >"$src/$variant.part.$$/.overlay-dirty"
+	rm -f "$src/$variant.part.$$/.vmap-stamp"
+	mv -T "$src/$variant.part.$$" "$dst"
+}
+
+dirty() {
+	[ -e "$dst/.overlay-dirty" ] || : >"$dst/.overlay-dirty"
+}
+
+# replace FROM FILE: put a copy in place of the tree's file, by a rename
+replace() {
+	dirty
+	mkdir -p "$dst/$(dirname "$2")"
+	if ! cp "$1" "$dst/$2.part.$$" || ! mv -T "$dst/$2.part.$$" "$dst/$2"; then
+		rm -f "$dst/$2.part.$$"
+		die "$dst/$2: $(or_full "cannot be written")"
+	fi
+	say "$tree/$variant: $2"
+}
+
+drop() {
+	dirty
+	rm -f "$dst/$1"
+	say "$tree/$variant: $1 removed"
+}
+
+# restore FILE: what pristine has, which may be nothing
+restore() {
+	if [ -e "$pristine/$1" ]; then
+		cmp -s "$pristine/$1" "$dst/$1" || replace "$pristine/$1" "$1"
+	elif [ -e "$dst/$1" ]; then
+		drop "$1"
+	fi
+}
+
+inodes() {
+	(cd "$1" && find . -path './build-*' -prune -o -name '.overlay*' -prune -o \
+		-name .vmap-stamp -prune -o \( -type f -o -type l \) -printf '%P\t%i\n') | sort
+}
+
+# follow_pristine: after pristine was refreshed, every file that is not ours
+follow_pristine() {
+	newer "$pristine/.vmap-stamp" "$dst/.overlay" || return 0
+	inodes "$pristine" >"$work/pristine.inodes"
+	inodes "$dst" >"$work/dst.inodes"
+	comm -3 "$work/pristine.inodes" "$work/dst.inodes" | sed 's/^\t//; s/\t.*//' |
+		sort -u | comm -23 - "$work/list" >"$work/differ"
+	while read -r file; do
+		restore "$file"
+	done <"$work/differ"
+}
+
+# install_overlay: the computed files, then those of an earlier overlay
+install_overlay() {
+	touch -a "$dst/.overlay"
+	sort -u "$dst/.overlay" "$work/list" >"$work/union"
+	while read -r file; do
+		cmp -s "$work/tree/$file" "$dst/$file" || replace "$work/tree/$file" "$file"
+	done <"$work/list"
+	comm -23 "$work/union" "$work/list" >"$work/gone"
+	while read -r file; do
+		restore "$file"
+	done <"$work/gone"
+}
+
+# finish: the new list, with a new time if anything changed
+finish() {
+	if [ -e "$dst/.overlay-dirty" ] || ! cmp -s "$work/list" "$dst/.overlay" ||
+		newer "$pristine/.vmap-stamp" "$dst/.overlay"; then
+		cp "$work/list" "$dst/.overlay.part"
+		mv "$dst/.overlay.part" "$dst/.overlay"
+		rm -f "$dst/.overlay-dirty"
+	fi
+}
+
+[ $# = 2 ] || die "usage: overlay.sh SERIES VARIANT"
+series=$1
+variant=$2
+tree=${TREE:-$series}
+manifest=${OVERLAY_LIST:-$top/scripts/overlay.list}
+src=$OUT/src/$tree
+pristine=$src/pristine
+dst=$src/$variant
+[ -d "$pristine" ] || die "$pristine: not there, run scripts/fetch.sh $series"
+cut -d '#' -f 1 "$manifest" | grep -qE "(^|,)${variant}[, 	]" ||
+	die "$variant: no such variant in ${manifest##*/}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/tree"
+: >"$work/list"
+compute
+link_tree
+follow_pristine
+install_overlay
+finish

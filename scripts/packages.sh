@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# packages.sh SERIES ARCH [--list]: install the Debian packages that are missing
+#
+# As root, or with a sudo that asks nothing, they are installed; otherwise the
+# one line to run is printed and the exit status is 1.
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# The list.  git and make brought the user here.
+packages() {
+	# the kernel and the selftests
+	echo gcc libc6-dev make binutils flex bison bc libelf-dev libssl-dev
+	echo perl xz-utils kmod cpio rsync patch ccache pkgconf libdrm-dev
+	# the guest's userland
+	echo mksh toybox
+	# the machine
+	case $1 in
+	*/x86_64) echo qemu-system-x86 ;;
+	*/arm64) echo qemu-system-arm gcc-aarch64-linux-gnu ;;
+	esac
+}
+
+missing() {
+	# shellcheck disable=SC2046 # a list
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' $(packages "$1") 2>/dev/null |
+		awk '$1 == "installed" { print $2 }' >"$tmp"
+	packages "$1" | tr ' ' '\n' | grep -vxFf "$tmp" || true
+}
+
+# as_root COMMAND...: run it, if that takes no password
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+can_be_root() {
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
+lists_lack() {
+	for p in $1; do
+		apt-cache policy "$p" | grep -q 'Candidate: [^(]' || return 0
+	done
+	return 1
+}
+
+install() {
+	if lists_lack "$1"; then
+		say "apt-get update"
+		as_root apt-get -q update >&2 || die "apt-get update failed"
+	fi
+	# shellcheck disable=SC2086 # a list
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends install $1 ||
+		die "apt-get could not install: $1"
+}
+
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [--list]"
+if [ "${3-}" = --list ]; then
+	packages "$1/$2"
+	exit
+fi
+command -v apt-get >/dev/null ||
+	die "apt-get: not found; this runs on Debian"
+tmp=$(mktemp)
+trap 'rm -f "$tmp"' EXIT
+lack=$(missing "$1/$2" | tr '\n' ' ')
+lack=${lack% }
+[ -n "$lack" ] || exit 0
+can_be_root || die "packages are missing; run: apt-get install --no-install-recommends $lack"
+say "installing $lack"
+install "$lack"
