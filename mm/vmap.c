@@ -501,6 +501,130 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 	return vmap_walk_noflush(addr, end, &w);
 }
 
+static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
+			     pgtbl_mod_mask *mask)
+{
+	pte_t *pte = pte_offset_kernel(pmd, addr);
+	unsigned long size = PAGE_SIZE;
+	pte_t ptent;
+
+	lazy_mmu_mode_enable();
+	do {
+#ifdef CONFIG_HUGETLB_PAGE
+		size = arch_vmap_pte_range_unmap_size(addr, pte);
+		if (size != PAGE_SIZE) {
+			if (WARN_ON(!IS_ALIGNED(addr, size))) {
+				addr = ALIGN_DOWN(addr, size);
+				pte = PTR_ALIGN_DOWN(pte, sizeof(*pte) * PFN_DOWN(size));
+			}
+			ptent = huge_ptep_get_and_clear(&init_mm, addr, pte, size);
+			if (WARN_ON(end - addr < size))
+				size = end - addr;
+		} else
+#endif
+			ptent = ptep_get_and_clear(&init_mm, addr, pte);
+		WARN_ON(!pte_none(ptent) && !pte_present(ptent));
+	} while (pte += PFN_DOWN(size), addr += size, addr != end);
+	lazy_mmu_mode_disable();
+
+	*mask |= PGTBL_PTE_MODIFIED;
+}
+
+/*
+ * A leaf is cleared as pXd_clear_huge() does, less the call.  Only what was
+ * mapped as a whole may have leaves, so one that is partly kept is a bug.
+ */
+static void vunmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
+			     pgtbl_mod_mask *mask)
+{
+	pmd_t *pmd = pmd_offset(pud, addr);
+	unsigned long next;
+
+	do {
+		next = pmd_addr_end(addr, end);
+		if (pmd_leaf(*pmd)) {
+			WARN_ON(next - addr < PMD_SIZE);
+			pmd_clear(pmd);
+			*mask |= PGTBL_PMD_MODIFIED;
+			continue;
+		}
+		if (pmd_none(*pmd))
+			continue;
+		if (pmd_bad(*pmd))
+			*mask |= PGTBL_PMD_MODIFIED;
+		if (pmd_none_or_clear_bad(pmd))
+			continue;
+		vunmap_pte_range(pmd, addr, next, mask);
+
+		cond_resched();
+	} while (pmd++, addr = next, addr != end);
+}
+
+static void vunmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
+			     pgtbl_mod_mask *mask)
+{
+	pud_t *pud = pud_offset(p4d, addr);
+	unsigned long next;
+
+	do {
+		next = pud_addr_end(addr, end);
+		if (pud_leaf(*pud)) {
+			WARN_ON(next - addr < PUD_SIZE);
+			pud_clear(pud);
+			*mask |= PGTBL_PUD_MODIFIED;
+			continue;
+		}
+		if (pud_bad(*pud))
+			*mask |= PGTBL_PUD_MODIFIED;
+		if (pud_none_or_clear_bad(pud))
+			continue;
+		vunmap_pmd_range(pud, addr, next, mask);
+	} while (pud++, addr = next, addr != end);
+}
+
+static void vunmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
+			     pgtbl_mod_mask *mask)
+{
+	p4d_t *p4d = p4d_offset(pgd, addr);
+	unsigned long next;
+
+	do {
+		next = p4d_addr_end(addr, end);
+
+		p4d_clear_huge(p4d);
+		if (p4d_bad(*p4d))
+			*mask |= PGTBL_P4D_MODIFIED;
+		if (p4d_none_or_clear_bad(p4d))
+			continue;
+		vunmap_pud_range(p4d, addr, next, mask);
+	} while (p4d++, addr = next, addr != end);
+}
+
+/*
+ * Clear what is mapped in [@start, @end), without a flush, nor KMSAN metadata.
+ * The caller calls flush_cache_vunmap() before and flush_tlb_kernel_range()
+ * after, the latter at the latest before the addresses are used again.
+ */
+void __vunmap_range_noflush(unsigned long start, unsigned long end)
+{
+	unsigned long addr = start, next;
+	pgd_t *pgd = pgd_offset_k(addr);
+	pgtbl_mod_mask mask = 0;
+
+	BUG_ON(addr >= end);
+	do {
+		next = pgd_addr_end(addr, end);
+		if (pgd_bad(*pgd))
+			mask |= PGTBL_PGD_MODIFIED;
+		if (pgd_none_or_clear_bad(pgd))
+			continue;
+		vunmap_p4d_range(pgd, addr, next, &mask);
+	} while (pgd++, addr = next, addr != end);
+
+	if (mask & ARCH_PAGE_TABLE_SYNC_MASK)
+		arch_sync_kernel_mappings(start, end);
+}
+
 /**
  * struct vmap_layout - what the memory to be mapped asks of its virtual area
  * @size: bytes

@@ -101,7 +101,7 @@ run_shell() {
 	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-chardev stdio,id=console,mux=on,signal=off -serial chardev:console \
 		-mon chardev=console,mode=readline \
-		-append "console=$console quiet $CMDLINE -- shell"
+		-append "console=$console quiet $CMDLINE VARIANT=$variant TERM=${TERM:-vt100} -- shell"
 }
 
 [ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|accel [NAME JOB...]"

@@ -16,8 +16,8 @@ function at_most(op, limit,    v) {
 
 function near(op, known,    v) {
 	v = median[1, op]
-	bound("128 MiB " op " stock, " known " within 5%", v,
-		v != "" && v >= known * 0.95 && v <= known * 1.05)
+	bound("128 MiB " op " stock, " known " within 10%", v,
+		v != "" && v >= known * 0.9 && v <= known * 1.1)
 }
 
 BEGIN {

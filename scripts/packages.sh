@@ -12,7 +12,7 @@ set -eu
 packages() {
 	# the kernel and the selftests
 	echo gcc libc6-dev make binutils flex bison bc libelf-dev libssl-dev
-	echo perl xz-utils kmod cpio rsync patch ccache pkgconf libdrm-dev
+	echo perl xz-utils lz4 kmod cpio rsync patch ccache pkgconf libdrm-dev
 	# the guest's userland
 	echo mksh toybox
 	# the machine

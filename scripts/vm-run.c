@@ -44,7 +44,7 @@ static const char usage[] =
 	"                   it only panics are found. A time stamp, and what precedes it,\n"
 	"                   is cut off a console line before it is matched.\n"
 	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
-	"                   boot=60 init=20 kselftest=600 kunit=120 run=300 shell=0\n"
+	"                   boot=120 init=20 kselftest=600 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
 	"  --cmd FILE       write the QEMU command to FILE as well\n"
 	"  --quiet          show only failures and the outcome\n"
@@ -65,7 +65,7 @@ struct limit {
 };
 
 static struct limit limits[MAX_LIMITS] = {
-	{ "boot", 60 }, { "init", 20 }, { "kselftest", 600 }, { "kunit", 120 },
+	{ "boot", 120 }, { "init", 20 }, { "kselftest", 600 }, { "kunit", 120 },
 	{ "run", 300 }, { "shell", 0 }, { "shutdown", 20 }, { "other", 300 },
 };
 

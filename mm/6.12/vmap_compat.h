@@ -49,6 +49,9 @@ static inline size_t num_pages_contiguous(struct page **pages, size_t nr_pages)
 	return nr;
 }
 
+/* 6.16: contiguous PTEs are undone as blocks; 6.12 makes none where it matters */
+#define arch_vmap_pte_range_unmap_size(addr, pte)	PAGE_SIZE
+
 /* 7.1: heap pages charged to the memcg of whoever allocates them */
 #define mem_accounting		false
 

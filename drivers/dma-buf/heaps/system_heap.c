@@ -30,6 +30,7 @@
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/log2.h>
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -109,29 +110,25 @@ struct heap_runs {
 #endif
 
 /*
- * Orders to allocate, descending: the most that the page allocator has, then
- * the sizes that the page tables of CPUs and IOMMUs have leaves for.  Those up
- * to PMD_ORDER are the block sizes of the layout as well.
+ * Orders of the blocks that buffers are laid out by, descending: what the page
+ * tables of CPUs and IOMMUs have leaves for, and single pages.
  */
-static unsigned int heap_orders[5] __ro_after_init;
-static unsigned int nr_heap_orders __ro_after_init;
+static unsigned int block_orders[4] __ro_after_init;
+static unsigned int nr_block_orders __ro_after_init;
 
-static void __init system_heap_add_order(unsigned int order)
+static void __init system_heap_add_block_order(unsigned int order)
 {
-	if (order > MAX_PAGE_ORDER)
-		return;
-	if (nr_heap_orders && heap_orders[nr_heap_orders - 1] <= order)
-		return;
-	heap_orders[nr_heap_orders++] = order;
+	if (!nr_block_orders || order < block_orders[nr_block_orders - 1])
+		block_orders[nr_block_orders++] = order;
 }
 
-static void __init system_heap_init_orders(void)
+static void __init system_heap_init_block_orders(void)
 {
-	system_heap_add_order(MAX_PAGE_ORDER);
-	system_heap_add_order(PMD_ORDER);
-	system_heap_add_order(CONT_PTE_ORDER);
-	system_heap_add_order(get_order(SZ_64K));
-	system_heap_add_order(0);
+	system_heap_add_block_order(PMD_ORDER);
+	if (CONT_PTE_ORDER)
+		system_heap_add_block_order(CONT_PTE_ORDER);
+	system_heap_add_block_order(get_order(SZ_64K));
+	system_heap_add_block_order(0);
 }
 
 static unsigned long run_end(const struct heap_run *run)
@@ -274,10 +271,8 @@ static unsigned int heap_runs_layout(const struct heap_runs *runs,
 	unsigned long nr_block, nr_larger = 0;
 	unsigned int i, j;
 
-	for (i = 0; i < nr_heap_orders; i++) {
-		if (heap_orders[i] > PMD_ORDER)
-			continue;
-		nr_block = 1UL << heap_orders[i];
+	for (i = 0; i < nr_block_orders; i++) {
+		nr_block = 1UL << block_orders[i];
 		for (j = 0; j < runs->nr; j++)
 			heap_layout_add_blocks(&layout, &runs->run[j],
 					       nr_block, nr_larger);
@@ -406,16 +401,15 @@ static int heap_runs_alloc_pages(struct heap_runs *runs, unsigned long nr)
 
 /*
  * Allocate @nr_pages pages in the largest chunks there are.  An order that
- * could not be had is left alone while a chunk of the top order is put together
- * from smaller ones; then it is tried again.
+ * could not be had is left alone while as much as a chunk of the top order is
+ * put together from smaller ones; then it is tried again.
  *
  * Returns 0, or an error with what was allocated until then in @runs.
  */
 static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 {
-	const unsigned long nr_top = 1UL << heap_orders[0];
+	unsigned int order = MAX_PAGE_ORDER;
 	unsigned long retry_at = 0;
-	unsigned int i = 0;
 	int got;
 
 	while (nr_pages) {
@@ -424,20 +418,19 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 
 		if (nr_pages <= retry_at) {
 			retry_at = 0;
-			i = 0;
+			order = MAX_PAGE_ORDER;
 		}
-		while (nr_pages < 1UL << heap_orders[i])
-			i++;
+		order = min_t(unsigned int, order, ilog2(nr_pages));
 
-		if (heap_orders[i])
-			got = heap_runs_alloc_chunk(runs, heap_orders[i]);
+		if (order)
+			got = heap_runs_alloc_chunk(runs, order);
 		else
 			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
 
 		if (got == -EAGAIN) {
-			if (!retry_at && nr_pages > nr_top)
-				retry_at = nr_pages - nr_top;
-			i++;
+			if (!retry_at && nr_pages > MAX_ORDER_NR_PAGES)
+				retry_at = nr_pages - MAX_ORDER_NR_PAGES;
+			order--;
 			continue;
 		}
 		if (got < 0)
@@ -778,7 +771,7 @@ static int __init system_heap_create(void)
 	};
 	struct dma_heap *heap;
 
-	system_heap_init_orders();
+	system_heap_init_block_orders();
 
 	heap = dma_heap_add(&exp_info);
 	if (IS_ERR(heap))
