@@ -78,7 +78,7 @@ BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
 FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
 INITRAMFS := $(WORK)/initramfs.cpio
-TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap
+TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
 

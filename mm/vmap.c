@@ -531,8 +531,9 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 }
 
 /*
- * A leaf is cleared as pXd_clear_huge() does, less the call.  Only what was
- * mapped as a whole may have leaves, so one that is partly kept is a bug.
+ * A leaf is cleared as pXd_clear_huge() does, less the call.  Only what is
+ * unmapped as a whole may have leaves: one that reaches out of the range, at
+ * its start or end, is a bug.
  */
 static void vunmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 			     pgtbl_mod_mask *mask)
@@ -540,10 +541,12 @@ static void vunmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 	pmd_t *pmd = pmd_offset(pud, addr);
 	unsigned long next;
 
+	WARN_ON(!IS_ALIGNED(addr, PMD_SIZE) && pmd_leaf(*pmd));
+	WARN_ON(!IS_ALIGNED(end, PMD_SIZE) && pmd_leaf(*pmd_offset(pud, end - 1)));
+
 	do {
 		next = pmd_addr_end(addr, end);
 		if (pmd_leaf(*pmd)) {
-			WARN_ON(next - addr < PMD_SIZE);
 			pmd_clear(pmd);
 			*mask |= PGTBL_PMD_MODIFIED;
 			continue;
@@ -566,10 +569,12 @@ static void vunmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 	pud_t *pud = pud_offset(p4d, addr);
 	unsigned long next;
 
+	WARN_ON(!IS_ALIGNED(addr, PUD_SIZE) && pud_leaf(*pud));
+	WARN_ON(!IS_ALIGNED(end, PUD_SIZE) && pud_leaf(*pud_offset(p4d, end - 1)));
+
 	do {
 		next = pud_addr_end(addr, end);
 		if (pud_leaf(*pud)) {
-			WARN_ON(next - addr < PUD_SIZE);
 			pud_clear(pud);
 			*mask |= PGTBL_PUD_MODIFIED;
 			continue;
@@ -675,21 +680,30 @@ static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
 	layout->size += len;
 }
 
-/* Lay out the whole table, and look for what cannot be mapped. */
+/*
+ * Lay out the whole table, and look for what cannot be mapped.  Entries are
+ * joined here as well: many users limit their length to what a device takes.
+ */
 static int vmap_layout_sg(struct vmap_layout *layout,
 			  const struct vmap_cursor *cur, pgprot_t prot)
 {
 	struct scatterlist *sg = cur->sg;
 	unsigned int nents = cur->nents;
+	phys_addr_t start = 0, end = 0;
 
-	for (; nents; nents--) {
+	while (nents) {
 		if (!sg_page(sg) || !sg->length ||
 		    !PAGE_ALIGNED(sg->offset | sg->length))
 			return -EINVAL;
-		vmap_layout_add(layout, sg_phys(sg), sg->length, prot);
-		if (nents > 1)
+		if (sg_phys(sg) != end) {
+			vmap_layout_add(layout, start, end - start, prot);
+			start = end = sg_phys(sg);
+		}
+		end += sg->length;
+		if (--nents)
 			sg = sg_step(sg);
 	}
+	vmap_layout_add(layout, start, end - start, prot);
 	return 0;
 }
 

@@ -69,6 +69,26 @@ speed() {
 	echo "-accel $how -smp 2"
 }
 
+# clock MODE: kernel parameters that spare an emulated x86 guest from measuring
+# its time stamp counter, and from checking it against a clock of ticks, which
+# both fail on a busy machine.  Under icount it counts ns, else it is this
+# machine's.
+clock() {
+	[ "$arch" = x86_64 ] || return 0
+	if [ "$1" = icount ]; then
+		echo "tsc_early_khz=1000000 tsc=reliable"
+	elif [ "$(accel)" = tcg ] && khz=$("$OUT/host/tsc-khz" 2>/dev/null); then
+		echo "tsc_early_khz=$khz tsc=reliable"
+	fi
+}
+
+# suites JOB...: KUnit runs at boot, so only where its results are asked for
+suites() {
+	case " $* " in
+	*" kunit "*) echo "kunit.enable=1" ;;
+	esac
+}
+
 one_guest() {
 	exec 9>"$OUT/.qemu.lock"
 	flock -n 9 && return
@@ -90,7 +110,7 @@ run_jobs() {
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE -- $*"
+		-append "console=$console $CMDLINE $(clock "$mode") $(suites "$@") -- $*"
 	exec "$@"
 }
 
@@ -101,7 +121,7 @@ run_shell() {
 	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-chardev stdio,id=console,mux=on,signal=off -serial chardev:console \
 		-mon chardev=console,mode=readline \
-		-append "console=$console quiet $CMDLINE VARIANT=$variant TERM=${TERM:-vt100} -- shell"
+		-append "console=$console quiet $CMDLINE $(clock wall) VARIANT=$variant TERM=${TERM:-vt100} -- shell"
 }
 
 [ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|accel [NAME JOB...]"

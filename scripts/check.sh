@@ -89,8 +89,9 @@ mkdir -p "$results"
 
 host_tests
 boot_time
-run_jobs patched check kunit + kselftest -c dmabuf-heaps
-run_jobs stock check kselftest -c dmabuf-heaps
+run_jobs patched kunit kunit
+run_jobs patched kselftest kselftest -c dmabuf-heaps
+run_jobs stock kselftest kselftest -c dmabuf-heaps
 bench
 cd "$results"
 "$OUT/host/ktap" ./*.tap ./*.ktap

@@ -83,7 +83,7 @@ check "bounds: missing" prints '^not ok 2 - 128 MiB vunmap patched, at most 4000
 line vmap 134217728 0 >$log/patched-bench-icount.port
 check "bounds: nothing measured" prints '^not ok 1 ' bounds
 line vmap 134217728 3000000 >$log/stock-bench-icount.port
-check "bounds: stock is not what it was" prints '^not ok 3 - .* 3486709 within 5%: 3000000 ' bounds
+check "bounds: stock is not what it was" prints '^not ok 3 - .* 3486709 within 10%: 3000000 ' bounds
 : >$log/stock-bench-icount.port
 check "bounds: an empty stock run" prints '^not ok 3 - .*: no instr' bounds
 check "bounds: which does not stand for the patched one" prints '^not ok 1 - .*: 0 instr' bounds

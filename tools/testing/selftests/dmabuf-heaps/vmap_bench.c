@@ -15,7 +15,7 @@
 #include "../kselftest.h"
 
 #define DEFAULT_ROUNDS	16
-#define MAX_CLOCK_NS	1000
+#define MAX_CLOCK_NS	100000
 #define MAX_ROUNDS	100000
 
 enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
@@ -238,17 +238,20 @@ static int parse_options(struct bench *b, int argc, char **argv)
 	return 0;
 }
 
-/* A clock of ticks, the guest's last resort, measures nothing here. */
+/*
+ * A clock of ticks, the guest's last resort, measures nothing here.  What
+ * clock_getres() says is the resolution of timers, so try.
+ */
 static int check_clock(void)
 {
-	struct timespec res;
+	const __u64 start = now_ns();
+	__u64 step;
 
-	if (clock_getres(CLOCK_MONOTONIC, &res))
-		return failed("clock_getres");
-	if (!res.tv_sec && res.tv_nsec <= MAX_CLOCK_NS)
+	while (!(step = now_ns() - start))
+		;
+	if (step <= MAX_CLOCK_NS)
 		return 0;
-	fprintf(stderr, "vmap_bench: the clock is too coarse: %ld ns\n",
-		res.tv_nsec);
+	fprintf(stderr, "vmap_bench: the clock is too coarse: %llu ns\n", step);
 	return -1;
 }
 
