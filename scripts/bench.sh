@@ -14,11 +14,16 @@ shift 2
 out=$OUT/${TREE:-$series}-$arch
 rm -f "$out/results.json" "$out/log/"*-bench-*.port
 
+# rounds MODE: instructions repeat, time does not
+rounds() {
+	if [ "$1" = icount ]; then echo 5; else echo 9; fi
+}
+
 # run VARIANT MODE: the bench in one guest, whose port is then in the log
 run() {
 	say "$1 $series $arch, $2"
 	"$top/scripts/boot.sh" "$series" "$arch" "$1" "$2" "bench-$2" \
-		run /kselftest/dmabuf-heaps/vmap_bench
+		run /kselftest/dmabuf-heaps/vmap_bench -r "$(rounds "$2")"
 }
 
 # On a busy machine an emulated guest may fail to calibrate its clock
