@@ -286,13 +286,14 @@ static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
 	const unsigned long size = 1UL << shift;
 
 	return shift <= w->max_shift && end - addr == size &&
-	       IS_ALIGNED(w->cur.phys, size) && vmap_cursor_join(&w->cur, size);
+	       IS_ALIGNED(w->cur.phys, size) &&
+	       (w->cur.len >= size || vmap_cursor_join(&w->cur, size));
 }
 
 /*
  * The vmap_set_*_leaf() functions return whether they have set a leaf.  They
- * have not where none fits, and where the arch refuses: the range then has to
- * be mapped with smaller entries.
+ * have not where the arch refuses, the range then has to be mapped with smaller
+ * entries; and where there is a leaf already, which is an error.
  *
  * An entry that still points to a table is left from an earlier mapping.  The
  * table is freed under the mmap read lock of init_mm, to keep out ptdump: it
@@ -300,20 +301,18 @@ static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
  * that hold the read lock are harmless, each of them owns the range that it
  * works on and cannot reach this table.
  */
-static bool vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
-			      unsigned long end, struct vmap_walk *w)
+static int vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
+			     const struct vmap_walk *w)
 {
-	if (!arch_vmap_pmd_supported(w->prot) ||
-	    !vmap_leaf_fits(addr, end, PMD_SHIFT, w))
-		return false;
-
-	if (!pmd_present(*pmd))
+	if (pmd_none(*pmd))
 		return pmd_set_huge(pmd, w->cur.phys, w->prot);
+	if (pmd_leaf(*pmd))
+		return 0;
 
-	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
 		return pmd_free_pte_page(pmd, addr) &&
 		       pmd_set_huge(pmd, w->cur.phys, w->prot);
-	return false;
+	return 0;
 }
 
 static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
@@ -327,12 +326,13 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = pmd_addr_end(addr, end);
-		if (WARN_ON(pmd_leaf(*pmd)))
-			return -EBUSY;
-
-		if (vmap_set_pmd_leaf(pmd, addr, next, w)) {
+		if (vmap_leaf_fits(addr, next, PMD_SHIFT, w) &&
+		    arch_vmap_pmd_supported(w->prot) &&
+		    vmap_set_pmd_leaf(pmd, addr, w)) {
 			w->mask |= PGTBL_PMD_MODIFIED;
 			err = vmap_cursor_advance(&w->cur, PMD_SIZE);
+		} else if (WARN_ON(pmd_leaf(*pmd))) {
+			err = -EBUSY;
 		} else {
 			err = vmap_pte_range(pmd, addr, next, w);
 		}
@@ -342,20 +342,18 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-static bool vmap_set_pud_leaf(pud_t *pud, unsigned long addr,
-			      unsigned long end, struct vmap_walk *w)
+static int vmap_set_pud_leaf(pud_t *pud, unsigned long addr,
+			     const struct vmap_walk *w)
 {
-	if (!arch_vmap_pud_supported(w->prot) ||
-	    !vmap_leaf_fits(addr, end, PUD_SHIFT, w))
-		return false;
-
-	if (!pud_present(*pud))
+	if (pud_none(*pud))
 		return pud_set_huge(pud, w->cur.phys, w->prot);
+	if (pud_leaf(*pud))
+		return 0;
 
-	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
 		return pud_free_pmd_page(pud, addr) &&
 		       pud_set_huge(pud, w->cur.phys, w->prot);
-	return false;
+	return 0;
 }
 
 static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
@@ -369,12 +367,13 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = pud_addr_end(addr, end);
-		if (WARN_ON(pud_leaf(*pud)))
-			return -EBUSY;
-
-		if (vmap_set_pud_leaf(pud, addr, next, w)) {
+		if (vmap_leaf_fits(addr, next, PUD_SHIFT, w) &&
+		    arch_vmap_pud_supported(w->prot) &&
+		    vmap_set_pud_leaf(pud, addr, w)) {
 			w->mask |= PGTBL_PUD_MODIFIED;
 			err = vmap_cursor_advance(&w->cur, PUD_SIZE);
+		} else if (WARN_ON(pud_leaf(*pud))) {
+			err = -EBUSY;
 		} else {
 			err = vmap_pmd_range(pud, addr, next, w);
 		}
@@ -384,20 +383,18 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-static bool vmap_set_p4d_leaf(p4d_t *p4d, unsigned long addr,
-			      unsigned long end, struct vmap_walk *w)
+static int vmap_set_p4d_leaf(p4d_t *p4d, unsigned long addr,
+			     const struct vmap_walk *w)
 {
-	if (!arch_vmap_p4d_supported(w->prot) ||
-	    !vmap_leaf_fits(addr, end, P4D_SHIFT, w))
-		return false;
-
-	if (!p4d_present(*p4d))
+	if (p4d_none(*p4d))
 		return p4d_set_huge(p4d, w->cur.phys, w->prot);
+	if (p4d_leaf(*p4d))
+		return 0;
 
-	scoped_cond_guard(mmap_read_lock_try, return false, &init_mm)
+	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
 		return p4d_free_pud_page(p4d, addr) &&
 		       p4d_set_huge(p4d, w->cur.phys, w->prot);
-	return false;
+	return 0;
 }
 
 static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
@@ -411,12 +408,13 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = p4d_addr_end(addr, end);
-		if (WARN_ON(p4d_leaf(*p4d)))
-			return -EBUSY;
-
-		if (vmap_set_p4d_leaf(p4d, addr, next, w)) {
+		if (vmap_leaf_fits(addr, next, P4D_SHIFT, w) &&
+		    arch_vmap_p4d_supported(w->prot) &&
+		    vmap_set_p4d_leaf(p4d, addr, w)) {
 			w->mask |= PGTBL_P4D_MODIFIED;
 			err = vmap_cursor_advance(&w->cur, P4D_SIZE);
+		} else if (WARN_ON(p4d_leaf(*p4d))) {
+			err = -EBUSY;
 		} else {
 			err = vmap_pud_range(p4d, addr, next, w);
 		}
@@ -501,28 +499,53 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 	return vmap_walk_noflush(addr, end, &w);
 }
 
+#ifdef CONFIG_HUGETLB_PAGE
+/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
+{
+	return arch_vmap_pte_range_unmap_size(addr, pte);
+}
+
+static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
+			      unsigned long size)
+{
+	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
+}
+#else
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
+{
+	return PAGE_SIZE;
+}
+
+static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
+			      unsigned long size)
+{
+	BUILD_BUG();
+	return *pte;
+}
+#endif
+
 static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			     pgtbl_mod_mask *mask)
 {
 	pte_t *pte = pte_offset_kernel(pmd, addr);
-	unsigned long size = PAGE_SIZE;
+	unsigned long size;
 	pte_t ptent;
 
 	lazy_mmu_mode_enable();
 	do {
-#ifdef CONFIG_HUGETLB_PAGE
-		size = arch_vmap_pte_range_unmap_size(addr, pte);
-		if (size != PAGE_SIZE) {
+		size = vunmap_pte_block_size(addr, pte);
+		if (size == PAGE_SIZE) {
+			ptent = ptep_get_and_clear(&init_mm, addr, pte);
+		} else {
 			if (WARN_ON(!IS_ALIGNED(addr, size))) {
 				addr = ALIGN_DOWN(addr, size);
 				pte = PTR_ALIGN_DOWN(pte, sizeof(*pte) * PFN_DOWN(size));
 			}
-			ptent = huge_ptep_get_and_clear(&init_mm, addr, pte, size);
+			ptent = vunmap_pte_block(pte, addr, size);
 			if (WARN_ON(end - addr < size))
 				size = end - addr;
-		} else
-#endif
-			ptent = ptep_get_and_clear(&init_mm, addr, pte);
+		}
 		WARN_ON(!pte_none(ptent) && !pte_present(ptent));
 	} while (pte += PFN_DOWN(size), addr += size, addr != end);
 	lazy_mmu_mode_disable();
@@ -616,7 +639,9 @@ void __vunmap_range_noflush(unsigned long start, unsigned long end)
 	pgd_t *pgd = pgd_offset_k(addr);
 	pgtbl_mod_mask mask = 0;
 
-	BUG_ON(addr >= end);
+	if (WARN_ON_ONCE(addr >= end))
+		return;
+
 	do {
 		next = pgd_addr_end(addr, end);
 		if (pgd_bad(*pgd))
@@ -697,7 +722,8 @@ static int vmap_layout_sg(struct vmap_layout *layout,
 			return -EINVAL;
 		if (sg_phys(sg) != end) {
 			vmap_layout_add(layout, start, end - start, prot);
-			start = end = sg_phys(sg);
+			start = sg_phys(sg);
+			end = start;
 		}
 		end += sg->length;
 		if (--nents)

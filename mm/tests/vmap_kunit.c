@@ -1599,6 +1599,27 @@ static struct leaves map_large(struct kunit *test, unsigned long addr,
 	return expect_pages(test, addr, mem->pages, mem->nr_pages);
 }
 
+/* A leaf that is there stays, whether a leaf or pages are to replace it. */
+static void vmap_test_leaf_mapped_already(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
+	const unsigned long addr = leaf_area(test, 1);
+	int err;
+
+	skip_unless_warn(test);
+	skip_unless_pmd_leaves(test);
+	KUNIT_ASSERT_EQ(test, map_large(test, addr, mem).pmd, 1);
+	err = vmap_range_noflush(addr, addr + PMD_SIZE,
+				 page_to_phys(mem->pages[0]), PAGE_KERNEL,
+				 PMD_SHIFT);
+	KUNIT_EXPECT_EQ(test, err, -EBUSY);
+	err = vmap_pages_range_noflush(addr, addr + PAGE_SIZE, PAGE_KERNEL,
+				       arena.scattered, PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, err, -EBUSY);
+	KUNIT_EXPECT_EQ(test, expect_pages(test, addr, mem->pages,
+					   PMD_PAGES).pmd, 1);
+}
+
 /*
  * The bug: a TLB entry that was made through the old table outlives it.  To
  * have one, the small pages go without the flush that vunmap() would do.  The
@@ -1877,6 +1898,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(vmap_test_reset_perms_refused),
 	KUNIT_CASE(vmap_test_guard_kept),
 	KUNIT_CASE(vmap_test_mapped_already),
+	KUNIT_CASE(vmap_test_leaf_mapped_already),
 	KUNIT_CASE(vmap_test_put_pages),
 	KUNIT_CASE_PARAM(vmap_test_keeps_pages, user_gen_params),
 	KUNIT_CASE(vmap_test_replaced_table_flushed),
