@@ -15,7 +15,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # Objects of a first build, until one has been counted
-OBJECTS=3000
+OBJECTS=2150
 # A build of one variant, in MB
 SPACE=1500
 
@@ -142,7 +142,8 @@ ln -sfn "../src/$tree/$variant/build-$arch" "$out/$variant"
 # The same everywhere, so that ccache serves both trees and builds repeat
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 export KBUILD_BUILD_USER=vmap KBUILD_BUILD_HOST=vmap
-export CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-10G}"
+# Depend mode spares the preprocessor, a quarter of a first build
+export CCACHE_DEPEND=1 CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-10G}"
 
 case $step in
 config)
