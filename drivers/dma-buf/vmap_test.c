@@ -34,7 +34,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-#include "vmap_test.h"
+#include "vmap_test_priv.h"
 
 #define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(u64))
 
@@ -61,8 +61,12 @@ static void vmap_test_put(struct dma_buf *dmabuf)
 
 DEFINE_FREE(vmap_test_put, struct dma_buf *, vmap_test_put(_T))
 
-/* To be called in every loop over pages or rounds. */
-static int vmap_test_breathe(void)
+/**
+ * vmap_test_breathe() - to be called in every loop over pages or rounds
+ *
+ * Return: 0, or -EINTR if the caller is to give up.
+ */
+int vmap_test_breathe(void)
 {
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
@@ -119,6 +123,27 @@ static void vmap_test_summarize(const struct dmabuf_vmap_round *rounds, u32 n,
 	}
 }
 
+/**
+ * vmap_test_report_rounds() - hand out the times of all rounds
+ * @rounds: the times
+ * @n: number of @rounds, not 0
+ * @rounds_ptr: user address to copy them to, or 0
+ * @res: gets their sums and minima
+ *
+ * Return: 0 or -EFAULT.
+ */
+int vmap_test_report_rounds(const struct dmabuf_vmap_round *rounds, u32 n,
+			    u64 rounds_ptr, struct dmabuf_vmap_result *res)
+{
+	vmap_test_summarize(rounds, n, res);
+	if (!rounds_ptr)
+		return 0;
+	if (copy_to_user(u64_to_user_ptr(rounds_ptr), rounds,
+			 array_size(n, sizeof(*rounds))))
+		return -EFAULT;
+	return 0;
+}
+
 static int vmap_test_measure(struct dma_buf *dmabuf,
 			     struct dmabuf_vmap_test *test)
 {
@@ -137,13 +162,8 @@ static int vmap_test_measure(struct dma_buf *dmabuf,
 			return ret;
 	}
 
-	vmap_test_summarize(rounds, test->rounds, &test->result);
-	if (!test->rounds_ptr)
-		return 0;
-	if (copy_to_user(u64_to_user_ptr(test->rounds_ptr), rounds,
-			 array_size(test->rounds, sizeof(*rounds))))
-		return -EFAULT;
-	return 0;
+	return vmap_test_report_rounds(rounds, test->rounds, test->rounds_ptr,
+				       &test->result);
 }
 
 /* NULL: the device mapping has an address without a struct page. */
@@ -155,7 +175,13 @@ static struct page *vmap_test_device_page(struct sg_dma_page_iter *iter)
 	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
-static void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n)
+/**
+ * vmap_test_bad_pages() - record pages that are mapped wrong
+ * @res: result to record them in
+ * @page: index of the first
+ * @n: how many, may be 0
+ */
+void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n)
 {
 	if (!n)
 		return;
@@ -300,8 +326,12 @@ static pud_t *vmap_test_pud(unsigned long addr)
 	return pud_offset(p4dp, addr);
 }
 
-static void vmap_test_count_leaves(const void *vaddr,
-				   struct dmabuf_vmap_result *res)
+/**
+ * vmap_test_count_leaves() - count what maps @res->bytes at @vaddr
+ * @vaddr: start of the mapping, which the caller holds
+ * @res: the numbers of leaves and the bytes of tables are added to it
+ */
+void vmap_test_count_leaves(const void *vaddr, struct dmabuf_vmap_result *res)
 {
 	unsigned long addr = (unsigned long)vaddr, next;
 	const unsigned long end = addr + res->bytes;
@@ -320,6 +350,18 @@ static u64 vmap_test_pmd_leaf_size(void)
 	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC))
 		return 0;
 	return arch_vmap_pmd_supported(PAGE_KERNEL) ? PMD_SIZE : 0;
+}
+
+/**
+ * vmap_test_describe() - where a mapping is, and what it could have
+ * @vaddr: start of the mapping
+ * @res: result to write that to
+ */
+void vmap_test_describe(const void *vaddr, struct dmabuf_vmap_result *res)
+{
+	res->kva = (unsigned long)vaddr;
+	res->kva_align = BIT_ULL(__ffs64(res->kva));
+	res->pmd_leaf_size = vmap_test_pmd_leaf_size();
 }
 
 static int vmap_test_fill(u64 *words, u64 npages, u64 seed)
@@ -403,9 +445,7 @@ static int vmap_test_compare(struct dma_buf *dmabuf, void *vaddr,
 	struct dmabuf_vmap_result *res = &test->result;
 	int ret = 0;
 
-	res->kva = (unsigned long)vaddr;
-	res->kva_align = BIT_ULL(__ffs64(res->kva));
-	res->pmd_leaf_size = vmap_test_pmd_leaf_size();
+	vmap_test_describe(vaddr, res);
 	res->nents = sgt->orig_nents;
 	res->dma_segments = sgt->nents;
 
@@ -455,9 +495,17 @@ static int vmap_test_inspect(struct dma_buf *dmabuf,
 	return ret;
 }
 
-/* copy_struct_from_user(), but what is short is an error as well. */
-static int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
-			  size_t usize)
+/**
+ * vmap_test_copy() - copy_struct_from_user(), but what is short is refused
+ * @arg: where to copy it
+ * @size: size of @arg
+ * @uarg: user address to copy from
+ * @usize: size of the structure there
+ *
+ * Return: 0, -EINVAL if it is short, -E2BIG if more than zeros follow, -EFAULT.
+ */
+int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
+		   size_t usize)
 {
 	if (usize < size)
 		return -EINVAL;
@@ -573,6 +621,8 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 		return vmap_test_hold(file, uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_UNHOLD):
 		return vmap_test_unhold(file, uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_LAYOUT):
+		return vmap_test_layout(uarg, _IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
 }

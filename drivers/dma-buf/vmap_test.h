@@ -15,6 +15,7 @@
 #define DMABUF_VMAP_TEST_FILE		"dma_buf_vmap_test"	/* in debugfs */
 #define DMABUF_VMAP_TEST_TYPE		'v'
 #define DMABUF_VMAP_TEST_MAX_ROUNDS	65536U
+#define DMABUF_VMAP_TEST_MAX_BYTES	0x40000000U	/* of LAYOUT */
 
 /* What DMABUF_VMAP_TEST_RUN does once the rounds have been timed. */
 #define DMABUF_VMAP_TEST_VERIFY		0x1U		/* translation of every page */
@@ -28,10 +29,20 @@
 
 #define DMABUF_VMAP_TEST_NO_PAGE	(~0ULL)
 
+/* In which order DMABUF_VMAP_TEST_LAYOUT maps the blocks of an area. */
+#define DMABUF_VMAP_LAYOUT_APART	0U	/* none is followed by its neighbour */
+#define DMABUF_VMAP_LAYOUT_ASCENDING	1U	/* each is followed by the next */
+#define DMABUF_VMAP_LAYOUT_DESCENDING	2U
+#define DMABUF_VMAP_LAYOUT_SHUFFLED	3U	/* random, the same every time */
+
+/* What DMABUF_VMAP_TEST_LAYOUT calls. */
+#define DMABUF_VMAP_ENTRY_SG		0U	/* vmap_sg(), or what it replaces */
+#define DMABUF_VMAP_ENTRY_PAGES		1U	/* vmap() */
+
 /**
  * struct dmabuf_vmap_round - the time of one round
- * @map_ns: dma_buf_vmap_unlocked(), in ns
- * @unmap_ns: dma_buf_vunmap_unlocked(), in ns
+ * @map_ns: dma_buf_vmap_unlocked(), or the entry of LAYOUT, in ns
+ * @unmap_ns: dma_buf_vunmap_unlocked(), or vunmap(), in ns
  */
 struct dmabuf_vmap_round {
 	__u64 map_ns;
@@ -39,7 +50,7 @@ struct dmabuf_vmap_round {
 };
 
 /**
- * struct dmabuf_vmap_result - what DMABUF_VMAP_TEST_RUN reports
+ * struct dmabuf_vmap_result - what DMABUF_VMAP_TEST_RUN and _LAYOUT report
  * @bytes: size of the dma-buf
  * @map_min_ns: fastest map of all rounds
  * @map_total_ns: sum of all maps
@@ -63,7 +74,9 @@ struct dmabuf_vmap_round {
  * @dma_segments: DMA segments of the attachment (nents)
  *
  * The times and @bytes are always there, the rest only if @flags of the
- * request is not 0, and what is marked with a flag only if that is set.
+ * request is not 0, and what is marked with a flag only if that is set. LAYOUT
+ * reports as if VERIFY and LEAVES were set; @nents is that of its sg_table, and
+ * there is no @dma_segments.
  */
 struct dmabuf_vmap_result {
 	__u64 bytes;
@@ -110,6 +123,29 @@ struct dmabuf_vmap_test {
 };
 
 /**
+ * struct dmabuf_vmap_layout - argument of DMABUF_VMAP_TEST_LAYOUT
+ * @layout: order of the blocks, a DMABUF_VMAP_LAYOUT_* value
+ * @entry: what to call, a DMABUF_VMAP_ENTRY_* value
+ * @bytes: how much to map, at most DMABUF_VMAP_TEST_MAX_BYTES
+ * @block: size of a block in bytes, a multiple of the page size and a divisor
+ *	   of @bytes; one run if it is @bytes
+ * @rounds_ptr: user address of @rounds struct dmabuf_vmap_round, or 0
+ * @rounds: how often to map and unmap, 1 to DMABUF_VMAP_TEST_MAX_ROUNDS
+ * @reserved: 0
+ * @result: written by the kernel
+ */
+struct dmabuf_vmap_layout {
+	__u32 layout;
+	__u32 entry;
+	__u64 bytes;
+	__u64 block;
+	__u64 rounds_ptr;
+	__u32 rounds;
+	__u32 reserved;
+	struct dmabuf_vmap_result result;
+};
+
+/**
  * struct dmabuf_vmap_hold - argument of DMABUF_VMAP_TEST_HOLD and _UNHOLD
  * @fd: HOLD: dma-buf. UNHOLD: ignored
  * @flags: 0
@@ -134,10 +170,18 @@ struct dmabuf_vmap_hold {
  * HOLD	  maps a dma-buf and keeps it mapped until UNHOLD or until the file is
  *	  closed. One per open file, EBUSY if there is one.
  * UNHOLD unmaps it, ENOENT if there is none.
+ * LAYOUT takes memory, not a dma-buf, in blocks whose order is asked for, each an
+ *	  entry of an sg_table, and times @rounds rounds of the entry and of
+ *	  vunmap(). ENTRY_SG is vmap_sg() of the table; a kernel that has none
+ *	  does what heaps do there, and the array of pages that they make and
+ *	  free counts. ENTRY_PAGES is vmap() of an array that is there already.
+ *	  Then it maps once more and looks at that mapping.
  *
  * EBADF: no such fd. EINVAL: not a dma-buf, or a field is out of range. EFAULT:
  * a user address is bad. EINTR: killed. EOPNOTSUPP: the exporter maps I/O
- * memory, or not in the vmalloc area. Else what the exporter returns.
+ * memory, or not in the vmalloc area. ENOMEM: LAYOUT finds no contiguous memory
+ * as large as @bytes, rounded up to a power of two. Else what the exporter
+ * returns.
  */
 #define DMABUF_VMAP_TEST_RUN \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 1, struct dmabuf_vmap_test)
@@ -145,6 +189,8 @@ struct dmabuf_vmap_hold {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 2, struct dmabuf_vmap_hold)
 #define DMABUF_VMAP_TEST_UNHOLD \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 3, struct dmabuf_vmap_hold)
+#define DMABUF_VMAP_TEST_LAYOUT \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 4, struct dmabuf_vmap_layout)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

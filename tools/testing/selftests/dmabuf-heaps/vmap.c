@@ -7,10 +7,12 @@
  * tested everywhere; what vmap_sg() brings is skipped where the kernel has none.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "vmap_user.h"
 #include "../kselftest_harness.h"
@@ -138,13 +140,21 @@ static int run_errno(int test, struct dmabuf_vmap_test *arg)
 	return ioctl_errno(test, DMABUF_VMAP_TEST_RUN, arg);
 }
 
-/* RUN with another size in the command than that of the structure. */
+/* @cmd with another size in it than that of its structure. */
+static int of_size_errno(int test, unsigned long cmd, size_t size, void *arg)
+{
+	return ioctl_errno(test, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd),
+				      _IOC_NR(cmd), size), arg);
+}
+
 static int run_of_size_errno(int test, size_t size, void *arg)
 {
-	const unsigned long nr = _IOC_NR(DMABUF_VMAP_TEST_RUN);
+	return of_size_errno(test, DMABUF_VMAP_TEST_RUN, size, arg);
+}
 
-	return ioctl_errno(test, _IOC(_IOC_READ | _IOC_WRITE,
-				      DMABUF_VMAP_TEST_TYPE, nr, size), arg);
+static int layout_errno(int test, struct dmabuf_vmap_layout *arg)
+{
+	return ioctl_errno(test, DMABUF_VMAP_TEST_LAYOUT, arg);
 }
 
 static int hold_errno(int test, int dmabuf)
@@ -654,6 +664,255 @@ TEST_F(test_user, refuses_to_hold_what_is_wrong)
 	EXPECT_EQ(EINVAL, hold_errno(self->test, self->heap));
 	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, NULL));
 	EXPECT_EQ(ENOENT, unhold_errno(self->test));
+}
+
+/* Memory in a given layout. arg is right, some tests spoil one thing. */
+FIXTURE(layout)
+{
+	int test;
+	struct dmabuf_vmap_layout arg;
+};
+
+FIXTURE_SETUP(layout)
+{
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->arg = (struct dmabuf_vmap_layout){
+		.layout = DMABUF_VMAP_LAYOUT_APART,
+		.entry = DMABUF_VMAP_ENTRY_SG,
+		.bytes = page_size(),
+		.block = page_size(),
+		.rounds = 1,
+	};
+}
+
+FIXTURE_TEARDOWN(layout)
+{
+	close(self->test);
+}
+
+TEST_F(layout, takes_a_request_that_is_right)
+{
+	EXPECT_EQ(0, layout_errno(self->test, &self->arg));
+	EXPECT_EQ(page_size(), self->arg.result.bytes);
+	EXPECT_LT(0U, self->arg.result.map_min_ns);
+	EXPECT_EQ(1U, self->arg.result.nents);
+	EXPECT_EQ(1U, self->arg.result.pte_leaves);
+}
+
+TEST_F_TIMEOUT(layout, every_page_is_mapped_where_it_belongs, TIME_LIMIT)
+{
+	const size_t blocks[] = { page_size(), 64 * KIB, MIB, 4 * MIB, 8 * MIB };
+	struct dmabuf_vmap_layout arg = self->arg;
+
+	arg.bytes = 8 * MIB;
+	for (arg.layout = 0; arg.layout <= DMABUF_VMAP_LAYOUT_SHUFFLED; arg.layout++) {
+		for (size_t i = 0; i < 2 * ARRAY_SIZE(blocks); i++) {
+			arg.entry = i % 2;
+			arg.block = blocks[i / 2];
+			ASSERT_EQ(0, layout_errno(self->test, &arg));
+			EXPECT_EQ(0U, arg.result.bad_pages)
+				TH_LOG("layout %u entry %u block %llu, first is %llu",
+				       arg.layout, arg.entry, arg.block,
+				       arg.result.first_bad_page);
+			EXPECT_EQ(arg.bytes / page_size(), arg.result.pages_checked);
+			EXPECT_EQ(arg.bytes / arg.block, arg.result.nents);
+		}
+	}
+}
+
+/* Blocks of two leaves each; single pages, adjacent, make up leaves as well. */
+TEST_F_TIMEOUT(layout, is_mapped_with_leaves_where_it_can_be, TIME_LIMIT)
+{
+	const __u32 orders[] = { DMABUF_VMAP_LAYOUT_APART, DMABUF_VMAP_LAYOUT_ASCENDING };
+	struct dmabuf_vmap_layout arg = self->arg;
+
+	if (!kernel_has_vmap_sg())
+		SKIP(return, "this kernel has no vmap_sg()");
+	if (file_has("/proc/cmdline", "nohugevmap"))
+		SKIP(return, "booted with nohugevmap");
+	for (int i = 0; i < 4; i++) {
+		arg.entry = i % 2;
+		arg.layout = orders[i / 2];
+		/* Of the first call; all others are of 4 or 8 leaves. */
+		arg.bytes = 8 * (arg.result.pmd_leaf_size ?: 2 * MIB);
+		arg.block = i / 2 ? page_size() : arg.bytes / 4;
+		ASSERT_EQ(0, layout_errno(self->test, &arg));
+		if (!arg.result.pmd_leaf_size)
+			SKIP(return, "vmalloc of this kernel has no PMD leaves");
+		EXPECT_EQ(arg.bytes / arg.result.pmd_leaf_size, arg.result.pmd_leaves)
+			TH_LOG("layout %u entry %u", arg.layout, arg.entry);
+		EXPECT_EQ(0U, arg.result.pte_leaves);
+	}
+}
+
+TEST_F(layout, reports_each_round)
+{
+	struct dmabuf_vmap_round rounds[8] = { 0 };
+	__u64 map = 0, unmap = 0;
+
+	self->arg.rounds = 8;
+	self->arg.rounds_ptr = (uintptr_t)rounds;
+	ASSERT_EQ(0, layout_errno(self->test, &self->arg));
+	for (int i = 0; i < 8; i++) {
+		EXPECT_LT(0U, rounds[i].map_ns);
+		map += rounds[i].map_ns;
+		unmap += rounds[i].unmap_ns;
+	}
+	EXPECT_EQ(map, self->arg.result.map_total_ns);
+	EXPECT_EQ(unmap, self->arg.result.unmap_total_ns);
+}
+
+/* More than the machine has, in turns that succeed and that fail at the end. */
+TEST_F_TIMEOUT(layout, gives_its_memory_back, TIME_LIMIT)
+{
+	const __u64 all = (__u64)sysconf(_SC_PHYS_PAGES) * page_size();
+
+	self->arg.bytes = 64 * MIB;
+	self->arg.block = MIB;
+	for (__u64 taken = 0; taken < 2 * all; taken += self->arg.bytes) {
+		const bool fails = taken & self->arg.bytes;
+
+		self->arg.rounds_ptr = fails ? 8 : 0;
+		ASSERT_EQ(fails ? EFAULT : 0, layout_errno(self->test, &self->arg))
+			TH_LOG("after %llu bytes", taken);
+	}
+}
+
+TEST_F_TIMEOUT(layout, can_be_killed, TIME_LIMIT)
+{
+	pid_t child;
+	int status;
+
+	self->arg.bytes = 64 * MIB;
+	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS;
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(layout_errno(self->test, &self->arg));
+	usleep(100000);
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_F(layout, refuses_an_unknown_layout)
+{
+	self->arg.layout = DMABUF_VMAP_LAYOUT_SHUFFLED + 1;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.layout = UINT32_MAX;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_an_unknown_entry)
+{
+	self->arg.entry = DMABUF_VMAP_ENTRY_PAGES + 1;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.entry = UINT32_MAX;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_zero_bytes)
+{
+	self->arg.bytes = 0;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.block = 0;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_absurd_bytes)
+{
+	self->arg.bytes = DMABUF_VMAP_TEST_MAX_BYTES + (__u64)page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	/* One page, if the upper half of the number is lost. */
+	self->arg.bytes = (1ULL << 32) + page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.bytes = -(__u64)page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_bytes_that_are_not_whole_blocks)
+{
+	self->arg.bytes++;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.bytes = 3 * page_size();
+	self->arg.block = 2 * page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_a_block_of_zero)
+{
+	self->arg.block = 0;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_a_block_that_is_not_whole_pages)
+{
+	self->arg.block = page_size() / 2;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_a_block_larger_than_all)
+{
+	self->arg.block = 2 * page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.block = (1ULL << 32) + page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_zero_rounds)
+{
+	self->arg.rounds = 0;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_absurd_rounds)
+{
+	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.rounds = UINT32_MAX;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_reserved_bits)
+{
+	self->arg.reserved = 1;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_a_short_struct)
+{
+	const size_t size = sizeof(self->arg);
+
+	EXPECT_EQ(EINVAL, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
+					size - 8, &self->arg));
+	EXPECT_EQ(EINVAL, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
+					0, &self->arg));
+}
+
+TEST_F(layout, refuses_a_longer_struct_of_more)
+{
+	struct {
+		struct dmabuf_vmap_layout arg;
+		__u64 tail;
+	} longer = { .arg = self->arg, .tail = 1 };
+
+	EXPECT_EQ(E2BIG, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
+				       sizeof(longer), &longer));
+}
+
+TEST_F(layout, faults_on_a_bad_argument)
+{
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_LAYOUT, NULL));
+}
+
+TEST_F(layout, faults_on_bad_rounds)
+{
+	self->arg.rounds_ptr = 8;
+	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
+	self->arg.rounds_ptr = UINT64_MAX - 7;
+	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
 }
 
 /* The ioctl of the heap. data is right, each test spoils one thing. */

@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "vmap_user.h"
 #include "../kselftest.h"
 
 #define DEFAULT_ROUNDS	16
-#define MAX_CLOCK_NS	100000
 #define MAX_ROUNDS	100000
 
 enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
@@ -67,27 +65,6 @@ static int failed(const char *what)
 {
 	fprintf(stderr, "vmap_bench: %s: %s\n", what, strerror(errno));
 	return -1;
-}
-
-static __u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (__u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static int compare_ns(const void *a, const void *b)
-{
-	const __u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The mean of the two in the middle if their number is even. */
-static __u64 sorted_median(const __u64 *ns, unsigned long n)
-{
-	return ns[(n - 1) / 2] + (ns[n / 2] - ns[(n - 1) / 2]) / 2;
 }
 
 static void print_times(struct bench *b, size_t bytes)
@@ -238,23 +215,6 @@ static int parse_options(struct bench *b, int argc, char **argv)
 	return 0;
 }
 
-/*
- * A clock of ticks, the guest's last resort, measures nothing here.  What
- * clock_getres() says is the resolution of timers, so try.
- */
-static int check_clock(void)
-{
-	const __u64 start = now_ns();
-	__u64 step;
-
-	while (!(step = now_ns() - start))
-		;
-	if (step <= MAX_CLOCK_NS)
-		return 0;
-	fprintf(stderr, "vmap_bench: the clock is too coarse: %llu ns\n", step);
-	return -1;
-}
-
 static int open_bench(struct bench *b)
 {
 	b->heap = open_heap();
@@ -287,7 +247,7 @@ int main(int argc, char **argv)
 		sizes = (const char * const *)argv + optind;
 		nr_sizes = argc - optind;
 	}
-	if (check_clock() || open_bench(&b) || bench_sizes(&b, sizes, nr_sizes))
+	if (check_clock("vmap_bench") || open_bench(&b) || bench_sizes(&b, sizes, nr_sizes))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }

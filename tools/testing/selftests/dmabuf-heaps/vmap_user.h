@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the dma_buf_vmap() test and the bench share: buffers of the system heap
+ * What the dma_buf_vmap() test and the benches share: buffers of the system heap
  * and calls of the in-kernel test user. All functions return -1 and set errno
  * on error, unless they say otherwise.
  */
@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -23,6 +25,7 @@
 #include <drivers/dma-buf/vmap_test.h>
 
 #define SYSTEM_HEAP	"/dev/dma_heap/system"
+#define MAX_CLOCK_NS	100000
 #define VMAP_TEST_FILE	"/sys/kernel/debug/" DMABUF_VMAP_TEST_FILE
 
 static inline size_t page_size(void)
@@ -83,6 +86,46 @@ static inline __u64 leaf_count(const struct dmabuf_vmap_result *res)
 {
 	return res->pud_leaves + res->pmd_leaves + res->cont_leaves +
 	       res->pte_leaves;
+}
+
+static inline __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * A clock of ticks, the guest's last resort, measures nothing here.  What
+ * clock_getres() says is the resolution of timers, so try.  One line on stderr
+ * if it is such a clock.
+ */
+static inline int check_clock(const char *program)
+{
+	const __u64 start = now_ns();
+	__u64 step;
+
+	while (!(step = now_ns() - start))
+		;
+	if (step <= MAX_CLOCK_NS)
+		return 0;
+	fprintf(stderr, "%s: the clock is too coarse: %llu ns\n", program, step);
+	return -1;
+}
+
+/* For qsort(). */
+static inline int compare_ns(const void *a, const void *b)
+{
+	const __u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The mean of the two in the middle if their number is even. */
+static inline __u64 sorted_median(const __u64 *ns, unsigned long n)
+{
+	return ns[(n - 1) / 2] + (ns[n / 2] - ns[(n - 1) / 2]) / 2;
 }
 
 #endif /* VMAP_USER_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the in-kernel dma_buf_vmap() test user share.
+ */
+#ifndef __DMABUF_VMAP_TEST_PRIV_H
+#define __DMABUF_VMAP_TEST_PRIV_H
+
+#include <linux/pgtable.h>
+#include <linux/types.h>
+
+#include "vmap_test.h"
+
+struct sg_table;
+
+/* Not every kernel that is measured has it: NULL where it is missing. */
+void *vmap_sg(const struct sg_table *sgt,
+	      pgprot_t prot) __weak;
+
+int vmap_test_breathe(void);
+int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
+		   size_t usize);
+int vmap_test_report_rounds(const struct dmabuf_vmap_round *rounds, u32 n,
+			    u64 rounds_ptr, struct dmabuf_vmap_result *res);
+void vmap_test_describe(const void *vaddr, struct dmabuf_vmap_result *res);
+void vmap_test_count_leaves(const void *vaddr, struct dmabuf_vmap_result *res);
+void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n);
+long vmap_test_layout(void __user *uarg, size_t usize);
+
+#endif	/* __DMABUF_VMAP_TEST_PRIV_H */

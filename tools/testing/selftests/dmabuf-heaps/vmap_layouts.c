@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How long it takes to map memory of a given physical layout: with vmap_sg(),
+ * or what heaps do where a kernel has none, and with vmap(). Both are called in
+ * the kernel, by DMABUF_VMAP_TEST_LAYOUT; no heap has a part in it.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "vmap_user.h"
+#include "../kselftest.h"
+
+#define DEFAULT_BYTES	134217728
+#define DEFAULT_ROUNDS	3
+
+/**
+ * struct layout - a physical layout
+ * @name: its name in the output and on the command line
+ * @order: DMABUF_VMAP_LAYOUT_*
+ * @block: bytes in a block, 0 for a page
+ * @bytes: how much is mapped, in place of the size asked for, or 0
+ */
+struct layout {
+	const char *name;
+	__u32 order;
+	size_t block;
+	size_t bytes;
+};
+
+static const struct layout layouts[] = {
+	{ "run", DMABUF_VMAP_LAYOUT_APART, DMABUF_VMAP_TEST_MAX_BYTES },
+	{ "4m", DMABUF_VMAP_LAYOUT_APART, 4 << 20 },
+	{ "1m", DMABUF_VMAP_LAYOUT_APART, 1 << 20 },
+	{ "64k", DMABUF_VMAP_LAYOUT_APART, 64 << 10 },
+	{ "4k-scattered", DMABUF_VMAP_LAYOUT_APART },
+	{ "4k-ascending", DMABUF_VMAP_LAYOUT_ASCENDING },
+	{ "4k-shuffled", DMABUF_VMAP_LAYOUT_SHUFFLED },
+	{ "page", DMABUF_VMAP_LAYOUT_APART, .bytes = 1 },
+};
+
+static const struct { const char *name; __u32 value; } entries[] = {
+	{ "sg", DMABUF_VMAP_ENTRY_SG },
+	{ "pages", DMABUF_VMAP_ENTRY_PAGES },
+};
+
+/**
+ * struct bench - what all measurements share
+ * @test: the in-kernel test user
+ * @bytes: how much is mapped
+ * @rounds: rounds of each measurement
+ * @entry: name of the only entry to measure, NULL for all
+ * @times: the times of the rounds, as the kernel writes them
+ * @ns: room to sort @rounds of them
+ */
+struct bench {
+	int test;
+	size_t bytes;
+	unsigned long rounds;
+	const char *entry;
+	struct dmabuf_vmap_round *times;
+	__u64 *ns;
+};
+
+static void print_usage(FILE *to)
+{
+	fprintf(to,
+		"Usage: vmap_layouts [-b BYTES] [-r ROUNDS] [-e ENTRY] [LAYOUT]...\n"
+		"Times vmap_sg(), vmap() and vunmap() of memory in physical layouts.\n"
+		"\n"
+		"  -b, --bytes=BYTES    how much to map, 1 to %u (default %d)\n"
+		"  -r, --rounds=ROUNDS  rounds of each, 1 to %u (default %d)\n"
+		"  -e, --entry=ENTRY    sg or pages only (default both)\n"
+		"  -h, --help           this text\n"
+		"\n"
+		"LAYOUT, all by default:",
+		DMABUF_VMAP_TEST_MAX_BYTES, DEFAULT_BYTES,
+		DMABUF_VMAP_TEST_MAX_ROUNDS, DEFAULT_ROUNDS);
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
+		fprintf(to, " %s", layouts[i].name);
+	fprintf(to,
+		"\n"
+		"Prints, separated by tabs, times in ns; user is sg or pages:\n"
+		"  bench user layout op bytes rounds min median max\n"
+		"  layout user layout bytes pud pmd cont pte table_bytes nents\n");
+}
+
+/* One line, of what is in b->ns. */
+static void print_op(struct bench *b, const char *entry, const char *layout,
+		     const char *op, __u64 bytes)
+{
+	qsort(b->ns, b->rounds, sizeof(*b->ns), compare_ns);
+	printf("bench\t%s\t%s\t%s\t%llu\t%lu\t%llu\t%llu\t%llu\n", entry, layout,
+	       op, bytes, b->rounds, b->ns[0], sorted_median(b->ns, b->rounds),
+	       b->ns[b->rounds - 1]);
+}
+
+static void print_times(struct bench *b, const char *entry, const char *layout,
+			__u64 bytes)
+{
+	for (unsigned long i = 0; i < b->rounds; i++)
+		b->ns[i] = b->times[i].map_ns;
+	print_op(b, entry, layout, "vmap", bytes);
+	for (unsigned long i = 0; i < b->rounds; i++)
+		b->ns[i] = b->times[i].unmap_ns;
+	print_op(b, entry, layout, "vunmap", bytes);
+}
+
+static void print_leaves(const char *entry, const char *layout,
+			 const struct dmabuf_vmap_result *res)
+{
+	printf("layout\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%u\n",
+	       entry, layout, res->bytes, res->pud_leaves, res->pmd_leaves,
+	       res->cont_leaves, res->pte_leaves, res->table_bytes, res->nents);
+}
+
+/* The block and the bytes to map: whole pages, and whole blocks. */
+static void layout_size(const struct bench *b, const struct layout *l,
+			__u64 *bytes, __u64 *block)
+{
+	*bytes = page_align(l->bytes ?: b->bytes);
+	*block = page_align(l->block ?: 1);
+	if (*block > *bytes)
+		*block = *bytes;
+	*bytes = (*bytes + *block - 1) / *block * *block;
+}
+
+static int bench_entry(struct bench *b, const struct layout *l, int entry)
+{
+	struct dmabuf_vmap_layout arg = {
+		.layout = l->order,
+		.entry = entries[entry].value,
+		.rounds_ptr = (uintptr_t)b->times,
+		.rounds = b->rounds,
+	};
+
+	layout_size(b, l, &arg.bytes, &arg.block);
+	if (ioctl(b->test, DMABUF_VMAP_TEST_LAYOUT, &arg)) {
+		fprintf(stderr, "vmap_layouts: %s %s, %llu bytes: %s\n",
+			entries[entry].name, l->name, arg.bytes, strerror(errno));
+		return -1;
+	}
+	if (arg.result.bad_pages) {
+		fprintf(stderr, "vmap_layouts: %s %s: %llu pages mapped wrong, first is %llu\n",
+			entries[entry].name, l->name, arg.result.bad_pages,
+			arg.result.first_bad_page);
+		return -1;
+	}
+	print_times(b, entries[entry].name, l->name, arg.bytes);
+	print_leaves(entries[entry].name, l->name, &arg.result);
+	return 0;
+}
+
+static int bench_layout(struct bench *b, const struct layout *l)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		if (!b->entry || !strcmp(b->entry, entries[i].name))
+			ret |= bench_entry(b, l, i);
+	}
+	if (!fflush(stdout))
+		return ret;
+	fprintf(stderr, "vmap_layouts: stdout: %s\n", strerror(errno));
+	return -1;
+}
+
+static const struct layout *find_layout(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		if (!strcmp(layouts[i].name, name))
+			return &layouts[i];
+	}
+	return NULL;
+}
+
+/* Those named, or all; one that fails does not keep the others from running. */
+static int bench_layouts(struct bench *b, char **names, int n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !n && i < ARRAY_SIZE(layouts); i++)
+		ret |= bench_layout(b, &layouts[i]);
+	for (int i = 0; i < n; i++)
+		ret |= bench_layout(b, find_layout(names[i]));
+	return ret;
+}
+
+/* A decimal number from 1 to @max, 0 and a message if it is not. */
+static unsigned long parse_number(const char *what, const char *text,
+				  unsigned long max)
+{
+	unsigned long n = 0;
+	char *end = NULL;
+
+	errno = 0;
+	if (*text >= '0' && *text <= '9')
+		n = strtoul(text, &end, 10);
+	if (!errno && end && !*end && n && n <= max)
+		return n;
+	fprintf(stderr, "vmap_layouts: %s must be 1 to %lu: %s\n", what, max, text);
+	return 0;
+}
+
+/* NULL and a message if there is no such entry. */
+static const char *parse_entry(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		if (!strcmp(entries[i].name, name))
+			return entries[i].name;
+	}
+	fprintf(stderr, "vmap_layouts: no such entry: %s\n", name);
+	return NULL;
+}
+
+static int parse_options(struct bench *b, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "bytes", required_argument, NULL, 'b' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "entry", required_argument, NULL, 'e' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "b:r:e:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'h':
+			print_usage(stdout);
+			exit(EXIT_SUCCESS);
+		case 'b':
+			b->bytes = parse_number("bytes", optarg, DMABUF_VMAP_TEST_MAX_BYTES);
+			break;
+		case 'r':
+			b->rounds = parse_number("rounds", optarg, DMABUF_VMAP_TEST_MAX_ROUNDS);
+			break;
+		case 'e':
+			b->entry = parse_entry(optarg);
+			if (!b->entry)
+				return -1;
+			break;
+		default:
+			return -1;
+		}
+		if (!b->bytes || !b->rounds)
+			return -1;
+	}
+	for (int i = optind; i < argc; i++) {
+		if (!find_layout(argv[i])) {
+			fprintf(stderr, "vmap_layouts: no such layout: %s\n", argv[i]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int open_bench(struct bench *b)
+{
+	b->test = open_vmap_test();
+	if (b->test < 0) {
+		fprintf(stderr, "vmap_layouts: %s: %s\n", VMAP_TEST_FILE, strerror(errno));
+		return -1;
+	}
+	b->times = calloc(b->rounds, sizeof(*b->times));
+	b->ns = calloc(b->rounds, sizeof(*b->ns));
+	if (b->times && b->ns)
+		return 0;
+	fprintf(stderr, "vmap_layouts: %s\n", strerror(errno));
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = { .bytes = DEFAULT_BYTES, .rounds = DEFAULT_ROUNDS };
+
+	if (parse_options(&b, argc, argv))
+		return 2;
+	if (check_clock("vmap_layouts") || open_bench(&b) ||
+	    bench_layouts(&b, argv + optind, argc - optind))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
