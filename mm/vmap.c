@@ -17,18 +17,19 @@
  * descends.  At the last level a run of PTEs is filled at once.  The cost is
  * that of the leaves and extents, whatever the number of pages.
  *
- * The cursor loads one piece of memory at a time, an entry of a scatterlist or
- * one page of an array.  Whoever has a use for a longer extent asks for it, and
- * the pieces that follow are joined as far as they are contiguous.  So nobody
- * pays for looking ahead but the leaves, and those few times.
+ * The memory comes in pieces, entries of a scatterlist or pages of an array.
+ * Where a leaf would fit, the cursor loads a piece and joins those that follow
+ * to one extent, as far as they are contiguous and the leaf wants them.  Where
+ * none would, PTEs are filled straight from the pieces.  So nobody pays for
+ * looking ahead but the leaves, and single pages cost what they have to.
  *
  * Invariants:
  *
- * - The cursor stands where the walk stands: what it holds next is what goes to
- *   the address that the walk is at.
- * - The extent in the cursor is empty only at the end of the memory, or after
- *   an error that the walk has been told of.
+ * - The cursor stands where the walk stands: what it holds next, first of the
+ *   extent and then of the pieces, is what goes to the address the walk is at.
  * - An extent is a whole number of pages.
+ * - What is wrong with a page is found, at the latest, when its PTE is filled;
+ *   a piece that is wrong never becomes part of an extent.
  */
 
 #include <linux/bits.h>
@@ -38,11 +39,11 @@
 #include <linux/init.h>
 #include <linux/kmsan.h>
 #include <linux/mm.h>
-#include <linux/mm_inline.h>
 #include <linux/mmap_lock.h>
 #include <linux/pfn.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
+#include <linux/unroll.h>
 #include <linux/vmalloc.h>
 #include <linux/vmap.h>
 #include <asm/tlbflush.h>
@@ -65,16 +66,16 @@ early_param("nohugevmap", set_nohugevmap);
 
 /**
  * struct vmap_cursor - a position in the memory to be mapped
- * @phys: physical address of what is left of the current extent
- * @len: bytes left of the current extent; 0 only at the end
- * @pages: pages after the current extent
+ * @phys: physical address of what is left of the extent
+ * @len: bytes left of the extent; 0 if none is loaded
+ * @pages: pages after the extent
  * @nr_pages: number of @pages
  * @order: @pages come in contiguous blocks of this order, at least
- * @sg: scatterlist entry after the current extent, if @nents is not 0
+ * @sg: scatterlist entry after the extent, if @nents is not 0
  * @nents: number of entries from @sg on
  *
  * A cursor has either @nr_pages or @nents to continue from, or neither if the
- * current extent is all there is.
+ * extent is all there is.
  */
 struct vmap_cursor {
 	phys_addr_t phys;
@@ -107,59 +108,74 @@ static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
 	cur->nr_pages -= nr;
 }
 
-static int vmap_cursor_load_pages(struct vmap_cursor *cur)
+static int vmap_check_page(const struct page *page)
 {
-	struct page *page = cur->pages[0];
-
 	if (WARN_ON(!page))
 		return -ENOMEM;
 	if (WARN_ON(!pfn_valid(page_to_pfn(page))))
 		return -EINVAL;
-
-	cur->phys = page_to_phys(page);
-	vmap_cursor_take_pages(cur, 1UL << cur->order);
 	return 0;
 }
 
-/* Load the next piece of memory; at the end, and on error, there is none. */
-static int vmap_cursor_load(struct vmap_cursor *cur)
+/* Have an extent, if there is a piece left and nothing is wrong with it. */
+static bool vmap_cursor_load(struct vmap_cursor *cur)
 {
+	if (cur->len)
+		return true;
+
 	if (cur->nents) {
 		cur->phys = sg_phys(cur->sg);
 		vmap_cursor_take_sg(cur);
-		return 0;
+		return true;
 	}
-	return cur->nr_pages ? vmap_cursor_load_pages(cur) : 0;
+	if (!cur->nr_pages || !cur->pages[0] ||
+	    !pfn_valid(page_to_pfn(cur->pages[0])))
+		return false;
+	cur->phys = page_to_phys(cur->pages[0]);
+	vmap_cursor_take_pages(cur, 1UL << cur->order);
+	return true;
 }
 
-static int vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
+static void vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
 {
 	cur->phys += size;
 	cur->len -= size;
-	return cur->len ? 0 : vmap_cursor_load(cur);
+}
+
+/* Number of pages, at most @nr, whose struct pages follow each other. */
+static unsigned long vmap_pages_in_a_row(struct page **pages, unsigned long nr)
+{
+	struct page *page = pages[0];
+	unsigned long i;
+
+	unrolled_count(4)
+	for (i = 1; i < nr; i++)
+		if (pages[i] != page + i)
+			break;
+	return i;
 }
 
 /*
- * Join pages that go on where the extent ends.  They are looked at in steps of
- * at most one page table, so that pfn_valid() is asked for each of those; what
- * is wrong with a page is reported when it is loaded.
+ * Join pages that go on where the extent ends.  They are looked at in steps
+ * that cross no multiple of PTRS_PER_PTE: as far as that, struct pages that
+ * follow each other are of pages that do, and all of them valid if one is.
  */
 static void vmap_cursor_join_pages(struct vmap_cursor *cur, unsigned long len)
 {
 	while (cur->len < len && cur->nr_pages) {
 		const unsigned long pfn = PHYS_PFN(cur->phys + cur->len);
 		unsigned long nr = min3(PFN_DOWN(len - cur->len), cur->nr_pages,
-					(unsigned long)PTRS_PER_PTE);
+					PTRS_PER_PTE - pfn % PTRS_PER_PTE);
 
 		if (!cur->pages[0] || page_to_pfn(cur->pages[0]) != pfn ||
 		    !pfn_valid(pfn))
 			return;
-		nr = num_pages_contiguous(cur->pages, nr);
+		nr = vmap_pages_in_a_row(cur->pages, nr);
 		vmap_cursor_take_pages(cur, round_up(nr, 1UL << cur->order));
 	}
 }
 
-/* Try to make the current extent @len bytes long, or longer. */
+/* Try to make the extent @len bytes long, or longer. */
 static bool vmap_cursor_join(struct vmap_cursor *cur, unsigned long len)
 {
 	while (cur->len < len && cur->nents &&
@@ -214,39 +230,147 @@ static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
 #endif
 
 /*
- * Map the start of the current extent at @addr, at most @len bytes: all of them
- * with single PTEs or, where the arch has contiguous PTEs for as much, one
- * block of them or one page on the way to the next block.  Returns the bytes
- * mapped, or an error.
+ * Set @nr PTEs to contiguous pages from @entry on.  Returns whether all of them
+ * were free.
  *
- * set_ptes() wants the pages of a user mapping to belong to one folio.  Nothing
- * keeps count of what the kernel's PTEs map, so a run may cross folios here.
+ * The pages need not belong to one folio, as set_ptes() asks for user mappings:
+ * nothing counts what kernel PTEs map.
  */
-static long vmap_set_ptes(pte_t *pte, unsigned long addr, unsigned long len,
-			  struct vmap_walk *w)
+static __always_inline bool vmap_set_ptes(pte_t *pte, unsigned long addr,
+					  pte_t entry, unsigned long nr)
 {
-	const unsigned int pte_shift = arch_vmap_pte_supported_shift(len);
-	const pte_t entry = pfn_pte(PHYS_PFN(w->cur.phys), w->prot);
-	unsigned long block = PAGE_SIZE, i;
+	unsigned long i;
 
-	if (w->cur.nr_pages || pte_shift > PAGE_SHIFT)
-		vmap_cursor_join(&w->cur, len);
-	len = min(len, w->cur.len);
-
-	if (pte_shift > PAGE_SHIFT) {
-		block = vmap_pte_block_size(addr, len, w);
-		len = block;
-	}
-
-	for (i = 0; i < PFN_DOWN(len); i++)
+	unrolled_count(4)
+	for (i = 0; i < nr; i++) {
 		if (WARN_ON(!pte_none(ptep_get(pte + i))))
-			return -EBUSY;
+			return false;
+		set_pte_at(&init_mm, addr + (i << PAGE_SHIFT), pte + i,
+			   pte_advance_pfn(entry, i));
+	}
+	return true;
+}
 
-	if (block > PAGE_SIZE)
-		vmap_set_pte_block(pte, addr, entry, block);
-	else
-		set_ptes(&init_mm, addr, pte, entry, PFN_DOWN(len));
+/*
+ * The vmap_fill_*() functions map memory at @addr, at most up to @end, which is
+ * in the same page table.  They return the bytes that they have mapped, at
+ * least a page, or an error.
+ */
+
+/*
+ * From the extent: all that fits or, where the arch has contiguous PTEs for
+ * that, one block of them or one page on the way to the next block.
+ */
+static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
+			     struct vmap_walk *w)
+{
+	const pte_t entry = pfn_pte(PHYS_PFN(w->cur.phys), w->prot);
+	unsigned long len = min(end - addr, w->cur.len);
+	unsigned long i;
+
+	if (arch_vmap_pte_supported_shift(len) > PAGE_SHIFT)
+		len = vmap_pte_block_size(addr, len, w);
+
+	if (arch_vmap_pte_supported_shift(len) == PAGE_SHIFT) {
+		if (!vmap_set_ptes(pte, addr, entry, PFN_DOWN(len)))
+			return -EBUSY;
+	} else {
+		for (i = 0; i < PFN_DOWN(len); i++)
+			if (WARN_ON(!pte_none(ptep_get(pte + i))))
+				return -EBUSY;
+		vmap_set_pte_block(pte, addr, entry, len);
+	}
+	vmap_cursor_advance(&w->cur, len);
 	return len;
+}
+
+/* From scatterlist entries, as many as fit whole, or as much as fits of one. */
+static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
+			 struct vmap_walk *w)
+{
+	struct scatterlist *sg = w->cur.sg;
+	unsigned int nents = w->cur.nents;
+	const unsigned long start = addr;
+
+	while (sg->length <= end - addr) {
+		const pte_t entry = pfn_pte(PHYS_PFN(sg_phys(sg)), w->prot);
+
+		if (!vmap_set_ptes(pte, addr, entry, PFN_DOWN(sg->length)))
+			return -EBUSY;
+		pte += PFN_DOWN(sg->length);
+		addr += sg->length;
+		if (!--nents)
+			break;
+		sg = sg_step(sg);
+	}
+	w->cur.sg = sg;
+	w->cur.nents = nents;
+	if (addr != start)
+		return addr - start;
+
+	vmap_cursor_load(&w->cur);
+	return vmap_fill_extent(pte, addr, end, w);
+}
+
+/*
+ * From an array of pages.  A page that follows the one before it needs no look
+ * of its own, but once a page table for the sake of pfn_valid().
+ */
+static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
+			    struct vmap_walk *w)
+{
+	const unsigned long nr = min(PFN_DOWN(end - addr), w->cur.nr_pages);
+	struct page **pages = w->cur.pages;
+	struct page *prev = NULL;
+	unsigned long i, pfn = 0;
+	int err;
+
+	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
+		struct page *page = pages[i];
+
+		if (page == prev + 1 && ++pfn % PTRS_PER_PTE) {
+			prev = page;
+		} else {
+			err = vmap_check_page(page);
+			if (err)
+				return err;
+			pfn = page_to_pfn(page);
+			prev = page;
+		}
+		if (WARN_ON(!pte_none(ptep_get(pte))))
+			return -EBUSY;
+		set_pte_at(&init_mm, addr, pte, pfn_pte(pfn, w->prot));
+	}
+	w->cur.pages += nr;
+	w->cur.nr_pages -= nr;
+	return nr << PAGE_SHIFT;
+}
+
+/* Whether contiguous PTEs could come of a longer extent. */
+static bool vmap_has_pte_blocks(const struct vmap_walk *w)
+{
+	return w->max_shift > PAGE_SHIFT &&
+	       arch_vmap_pte_supported_shift(PMD_SIZE) > PAGE_SHIFT;
+}
+
+static long vmap_fill_ptes(pte_t *pte, unsigned long addr, unsigned long end,
+			   struct vmap_walk *w)
+{
+	struct vmap_cursor *cur = &w->cur;
+
+	if (vmap_has_pte_blocks(w) && vmap_cursor_load(cur))
+		vmap_cursor_join(cur, end - addr);
+
+	if (cur->len)
+		return vmap_fill_extent(pte, addr, end, w);
+	if (cur->nents)
+		return vmap_fill_sg(pte, addr, end, w);
+	if (cur->nr_pages)
+		return vmap_fill_pages(pte, addr, end, w);
+
+	/* The memory ends before the range does. */
+	WARN_ON_ONCE(1);
+	return -EINVAL;
 }
 
 static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
@@ -254,29 +378,20 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 {
 	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
 	long size;
-	int err;
 
 	if (!pte)
 		return -ENOMEM;
 
 	lazy_mmu_mode_enable();
 	do {
-		/* The memory ends before the range does. */
-		if (WARN_ON_ONCE(!w->cur.len)) {
-			err = -EINVAL;
+		size = vmap_fill_ptes(pte, addr, end, w);
+		if (size < 0)
 			break;
-		}
-		size = vmap_set_ptes(pte, addr, end - addr, w);
-		if (size < 0) {
-			err = size;
-			break;
-		}
-		err = vmap_cursor_advance(&w->cur, size);
-	} while (!err && (pte += PFN_DOWN(size), addr += size, addr != end));
+	} while (pte += PFN_DOWN(size), addr += size, addr != end);
 	lazy_mmu_mode_disable();
 
 	w->mask |= PGTBL_PTE_MODIFIED;
-	return err;
+	return size < 0 ? size : 0;
 }
 
 /* Can the entry that maps exactly [@addr, @end) be a leaf of 1 << @shift? */
@@ -286,7 +401,7 @@ static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
 	const unsigned long size = 1UL << shift;
 
 	return shift <= w->max_shift && end - addr == size &&
-	       IS_ALIGNED(w->cur.phys, size) &&
+	       vmap_cursor_load(&w->cur) && IS_ALIGNED(w->cur.phys, size) &&
 	       (w->cur.len >= size || vmap_cursor_join(&w->cur, size));
 }
 
@@ -330,12 +445,12 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 		    arch_vmap_pmd_supported(w->prot) &&
 		    vmap_set_pmd_leaf(pmd, addr, w)) {
 			w->mask |= PGTBL_PMD_MODIFIED;
-			err = vmap_cursor_advance(&w->cur, PMD_SIZE);
-		} else if (WARN_ON(pmd_leaf(*pmd))) {
-			err = -EBUSY;
-		} else {
-			err = vmap_pte_range(pmd, addr, next, w);
+			vmap_cursor_advance(&w->cur, PMD_SIZE);
+			continue;
 		}
+		if (WARN_ON(pmd_leaf(*pmd)))
+			return -EBUSY;
+		err = vmap_pte_range(pmd, addr, next, w);
 		if (err)
 			return err;
 	} while (pmd++, addr = next, addr != end);
@@ -371,12 +486,12 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 		    arch_vmap_pud_supported(w->prot) &&
 		    vmap_set_pud_leaf(pud, addr, w)) {
 			w->mask |= PGTBL_PUD_MODIFIED;
-			err = vmap_cursor_advance(&w->cur, PUD_SIZE);
-		} else if (WARN_ON(pud_leaf(*pud))) {
-			err = -EBUSY;
-		} else {
-			err = vmap_pmd_range(pud, addr, next, w);
+			vmap_cursor_advance(&w->cur, PUD_SIZE);
+			continue;
 		}
+		if (WARN_ON(pud_leaf(*pud)))
+			return -EBUSY;
+		err = vmap_pmd_range(pud, addr, next, w);
 		if (err)
 			return err;
 	} while (pud++, addr = next, addr != end);
@@ -412,12 +527,12 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 		    arch_vmap_p4d_supported(w->prot) &&
 		    vmap_set_p4d_leaf(p4d, addr, w)) {
 			w->mask |= PGTBL_P4D_MODIFIED;
-			err = vmap_cursor_advance(&w->cur, P4D_SIZE);
-		} else if (WARN_ON(p4d_leaf(*p4d))) {
-			err = -EBUSY;
-		} else {
-			err = vmap_pud_range(p4d, addr, next, w);
+			vmap_cursor_advance(&w->cur, P4D_SIZE);
+			continue;
 		}
+		if (WARN_ON(p4d_leaf(*p4d)))
+			return -EBUSY;
+		err = vmap_pud_range(p4d, addr, next, w);
 		if (err)
 			return err;
 	} while (p4d++, addr = next, addr != end);
@@ -437,8 +552,6 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 	if (WARN_ON_ONCE(addr >= end))
 		return -EINVAL;
 
-	if (!w->cur.len)
-		err = vmap_cursor_load(&w->cur);
 	for (; !err && addr != end; pgd++, addr = next) {
 		next = pgd_addr_end(addr, end);
 		err = vmap_p4d_range(pgd, addr, next, w);
@@ -734,30 +847,33 @@ static int vmap_layout_sg(struct vmap_layout *layout,
 }
 
 /*
- * Lay out an array of pages, up to its first PMD leaf.  The first extent stays
- * joined in @cur: in the common case it is all of the array, and looked at once.
+ * Look for the first run of @pages that holds a leaf.  The area is as good as
+ * this guess, and nothing else depends on it: pages at both ends of a run that
+ * are as far from each other as they should be stand for those between.
  */
-static int vmap_layout_pages(struct vmap_layout *layout,
-			     struct vmap_cursor *cur, pgprot_t prot)
+static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
+			      unsigned long nr_pages, pgprot_t prot)
 {
-	struct vmap_cursor ahead;
-	int err;
+	const unsigned int pte_shift = arch_vmap_pte_supported_shift(PMD_SIZE);
+	const unsigned long step = 1UL << ((pte_shift > PAGE_SHIFT ? pte_shift :
+					    PMD_SHIFT) - PAGE_SHIFT);
+	unsigned long i, run;
 
-	err = vmap_cursor_load(cur);
-	if (err)
-		return err;
-	vmap_cursor_join(cur, ULONG_MAX);
+	for (i = 0; i + step <= nr_pages; i += run) {
+		run = 1;
+		if (pages[i + step - 1] != pages[i] + step - 1 || !pages[i])
+			continue;
 
-	for (ahead = *cur; ahead.len; ) {
-		vmap_layout_add(layout, ahead.phys, ahead.len, prot);
+		run = nr_pages - i;
+		while (pages[i + run - 1] != pages[i] + run - 1)
+			run = max(run / 2, step);
+		layout->size = i << PAGE_SHIFT;
+		vmap_layout_add(layout, page_to_phys(pages[i]),
+				run << PAGE_SHIFT, prot);
 		if (layout->leaf_shift >= PMD_SHIFT)
 			break;
-		err = vmap_cursor_advance(&ahead, ahead.len);
-		if (err)
-			return err;
-		vmap_cursor_join(&ahead, ULONG_MAX);
 	}
-	return 0;
+	layout->size = nr_pages << PAGE_SHIFT;
 }
 
 /*
@@ -793,19 +909,18 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 			  pgprot_t prot)
 {
 	struct page *pages[16];
-	int err = cur.len ? 0 : vmap_cursor_load(&cur);
 	unsigned long nr;
+	int err = 0;
 
-	for (; !err && cur.len; addr += nr << PAGE_SHIFT) {
-		for (nr = 0; !err && nr < ARRAY_SIZE(pages) && cur.len; nr++) {
+	for (; !err && vmap_cursor_load(&cur); addr += nr << PAGE_SHIFT) {
+		for (nr = 0; nr < ARRAY_SIZE(pages) && vmap_cursor_load(&cur); nr++) {
 			pages[nr] = phys_to_page(cur.phys);
-			err = vmap_cursor_advance(&cur, PAGE_SIZE);
+			vmap_cursor_advance(&cur, PAGE_SIZE);
 		}
-		if (!err)
-			err = kmsan_vmap_pages_range_noflush(addr,
-							     addr + (nr << PAGE_SHIFT),
-							     prot, pages, PAGE_SHIFT,
-							     GFP_KERNEL);
+		err = kmsan_vmap_pages_range_noflush(addr,
+						     addr + (nr << PAGE_SHIFT),
+						     prot, pages, PAGE_SHIFT,
+						     GFP_KERNEL);
 	}
 	return err;
 }
@@ -887,10 +1002,7 @@ void *vmap(struct page **pages, unsigned int count,
 	if (!count || count > totalram_pages())
 		return NULL;
 
-	if (vmap_layout_pages(&layout, &cur, prot))
-		return NULL;
-	layout.size = (unsigned long)count << PAGE_SHIFT;
-
+	vmap_layout_pages(&layout, pages, count, prot);
 	area = vmap_area(&cur, &layout, flags, prot,
 			 __builtin_return_address(0));
 	if (IS_ERR(area))

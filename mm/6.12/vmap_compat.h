@@ -38,16 +38,15 @@ DEFINE_GUARD(mmap_read_lock, struct mm_struct *,
 	     mmap_read_lock(_T), mmap_read_unlock(_T))
 DEFINE_GUARD_COND(mmap_read_lock, _try, mmap_read_trylock(_T))
 
-/* 6.18: length of the contiguous run at the start of an array of pages */
-static inline size_t num_pages_contiguous(struct page **pages, size_t nr_pages)
-{
-	const unsigned long pfn = page_to_pfn(pages[0]);
-	size_t nr = 1;
-
-	while (nr < nr_pages && pages[nr] == pfn_to_page(pfn + nr))
-		nr++;
-	return nr;
-}
+/* 6.13: unrolling by a count */
+#ifndef unrolled_count
+#define __unrolled_pragma(x)	_Pragma(#x)
+#ifdef CONFIG_CC_IS_CLANG
+#define unrolled_count(n)	__unrolled_pragma(clang loop unroll_count(n))
+#else
+#define unrolled_count(n)	__unrolled_pragma(GCC unroll n)
+#endif
+#endif
 
 /* 6.16: contiguous PTEs are undone as blocks; 6.12 makes none where it matters */
 #define arch_vmap_pte_range_unmap_size(addr, pte)	PAGE_SIZE
