@@ -848,8 +848,8 @@ static int vmap_layout_sg(struct vmap_layout *layout,
 
 /*
  * Look for the first run of @pages that holds a leaf.  The area is as good as
- * this guess, and nothing else depends on it: pages at both ends of a run that
- * are as far from each other as they should be stand for those between.
+ * this guess, and nothing else depends on it: pages at both ends of an array
+ * that are as far from each other as they should be stand for those between.
  */
 static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
 			      unsigned long nr_pages, pgprot_t prot)
@@ -865,8 +865,9 @@ static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
 			continue;
 
 		run = nr_pages - i;
-		while (pages[i + run - 1] != pages[i] + run - 1)
-			run = max(run / 2, step);
+		if (pages[nr_pages - 1] != pages[i] + run - 1)
+			run = vmap_pages_in_a_row(pages + i,
+						  min(run, 2 * PFN_DOWN(PMD_SIZE)));
 		layout->size = i << PAGE_SHIFT;
 		vmap_layout_add(layout, page_to_phys(pages[i]),
 				run << PAGE_SHIFT, prot);

@@ -861,12 +861,16 @@ static const struct amount sizes[] = {
 	PAGES(16),
 	PMDS(1),
 	{ .pages = 1, .half_pmds = 2 },
+	HALF_PMDS(5),
 	PMDS(4),
 	PMDS(64),
 	PMDS(512),
 };
 
-enum { ONE_PAGE, PAGES_16, PMD, PMD_AND_PAGE, PMDS_4, PMDS_64, PMDS_512 };
+enum {
+	ONE_PAGE, PAGES_16, PMD, PMD_AND_PAGE, HALF_PMDS_5, PMDS_4, PMDS_64,
+	PMDS_512
+};
 
 struct layout_param {
 	const struct layout *layout;
@@ -954,6 +958,7 @@ static const struct layout_param layout_params[] = {
 	{ &blocks_across_border, PMDS_64 },
 	{ &blocks_around_leaf, PMD },
 	{ &blocks_around_leaf, PMD_AND_PAGE },
+	{ &blocks_around_leaf, HALF_PMDS_5 },
 	{ &blocks_around_leaf, PMDS_4 },
 	{ &blocks_around_leaf, PMDS_64 },
 	{ &shuffled_blocks, PMDS_4 },
