@@ -37,6 +37,7 @@
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
+#include <linux/kasan.h>
 #include <linux/kmsan.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
@@ -124,6 +125,8 @@ static bool vmap_cursor_load(struct vmap_cursor *cur)
 		return true;
 
 	if (cur->nents) {
+		if (!sg_page(cur->sg))
+			return false;
 		cur->phys = sg_phys(cur->sg);
 		vmap_cursor_take_sg(cur);
 		return true;
@@ -175,26 +178,27 @@ static void vmap_cursor_join_pages(struct vmap_cursor *cur, unsigned long len)
 	}
 }
 
-/* Try to make the extent @len bytes long, or longer. */
-static bool vmap_cursor_join(struct vmap_cursor *cur, unsigned long len)
+/* Make the extent @len bytes long, or longer, as far as the memory goes on. */
+static void vmap_cursor_join(struct vmap_cursor *cur, unsigned long len)
 {
-	while (cur->len < len && cur->nents &&
+	while (cur->len < len && cur->nents && sg_page(cur->sg) &&
 	       sg_phys(cur->sg) == cur->phys + cur->len)
 		vmap_cursor_take_sg(cur);
 	vmap_cursor_join_pages(cur, len);
-	return cur->len >= len;
 }
 
 /**
  * struct vmap_walk - state of one walk of the kernel page tables
  * @cur: what is left to be mapped
  * @prot: protection of every entry
+ * @pte: the PTE of page frame 0, from which all others are derived
  * @max_shift: log2 of the largest leaf to use, in bytes
  * @mask: levels that were modified, for arch_sync_kernel_mappings()
  */
 struct vmap_walk {
 	struct vmap_cursor cur;
 	pgprot_t prot;
+	pte_t pte;
 	unsigned int max_shift;
 	pgtbl_mod_mask mask;
 };
@@ -230,15 +234,17 @@ static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
 #endif
 
 /*
- * Set @nr PTEs to contiguous pages from @entry on.  Returns whether all of them
- * were free.
+ * Set @nr PTEs to the pages from @pfn on.  Returns whether all of them were
+ * free.
  *
  * The pages need not belong to one folio, as set_ptes() asks for user mappings:
  * nothing counts what kernel PTEs map.
  */
 static __always_inline bool vmap_set_ptes(pte_t *pte, unsigned long addr,
-					  pte_t entry, unsigned long nr)
+					  unsigned long pfn, unsigned long nr,
+					  const struct vmap_walk *w)
 {
+	const pte_t entry = pte_advance_pfn(w->pte, pfn);
 	unsigned long i;
 
 	unrolled_count(4)
@@ -264,7 +270,7 @@ static __always_inline bool vmap_set_ptes(pte_t *pte, unsigned long addr,
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
 {
-	const pte_t entry = pfn_pte(PHYS_PFN(w->cur.phys), w->prot);
+	const unsigned long pfn = PHYS_PFN(w->cur.phys);
 	unsigned long len = min(end - addr, w->cur.len);
 	unsigned long i;
 
@@ -272,13 +278,13 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 		len = vmap_pte_block_size(addr, len, w);
 
 	if (arch_vmap_pte_supported_shift(len) == PAGE_SHIFT) {
-		if (!vmap_set_ptes(pte, addr, entry, PFN_DOWN(len)))
+		if (!vmap_set_ptes(pte, addr, pfn, PFN_DOWN(len), w))
 			return -EBUSY;
 	} else {
 		for (i = 0; i < PFN_DOWN(len); i++)
 			if (WARN_ON(!pte_none(ptep_get(pte + i))))
 				return -EBUSY;
-		vmap_set_pte_block(pte, addr, entry, len);
+		vmap_set_pte_block(pte, addr, pfn_pte(pfn, w->prot), len);
 	}
 	vmap_cursor_advance(&w->cur, len);
 	return len;
@@ -292,17 +298,26 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 	unsigned int nents = w->cur.nents;
 	const unsigned long start = addr;
 
-	while (sg->length <= end - addr) {
-		const pte_t entry = pfn_pte(PHYS_PFN(sg_phys(sg)), w->prot);
+	do {
+		const struct page *page = sg_page(sg);
+		unsigned long nr = 1;
 
-		if (!vmap_set_ptes(pte, addr, entry, PFN_DOWN(sg->length)))
+		if (!page)
+			return -EINVAL;
+		if (sg->length != PAGE_SIZE) {
+			if (sg->length > end - addr)
+				break;
+			nr = PFN_DOWN(sg->length);
+		}
+		if (!vmap_set_ptes(pte, addr, page_to_pfn(page) + PFN_DOWN(sg->offset), nr, w))
 			return -EBUSY;
-		pte += PFN_DOWN(sg->length);
-		addr += sg->length;
+		pte += nr;
+		addr += nr << PAGE_SHIFT;
 		if (!--nents)
 			break;
 		sg = sg_step(sg);
-	}
+	} while (addr != end);
+
 	w->cur.sg = sg;
 	w->cur.nents = nents;
 	if (addr != start)
@@ -313,33 +328,27 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /*
- * From an array of pages.  A page that follows the one before it needs no look
- * of its own, but once a page table for the sake of pfn_valid().
+ * From an array of pages.  Pages in a row need one look, and another where they
+ * cross a multiple of PTRS_PER_PTE: see vmap_cursor_join_pages().
  */
 static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 			    struct vmap_walk *w)
 {
 	const unsigned long nr = min(PFN_DOWN(end - addr), w->cur.nr_pages);
 	struct page **pages = w->cur.pages;
-	struct page *prev = NULL;
-	unsigned long i, pfn = 0;
+	unsigned long i, pfn, run;
 	int err;
 
-	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
-		struct page *page = pages[i];
-
-		if (page == prev + 1 && ++pfn % PTRS_PER_PTE) {
-			prev = page;
-		} else {
-			err = vmap_check_page(page);
-			if (err)
-				return err;
-			pfn = page_to_pfn(page);
-			prev = page;
-		}
-		if (WARN_ON(!pte_none(ptep_get(pte))))
+	for (i = 0; i < nr; i += run) {
+		err = vmap_check_page(pages[i]);
+		if (err)
+			return err;
+		pfn = page_to_pfn(pages[i]);
+		run = vmap_pages_in_a_row(pages + i, nr - i);
+		if (run > 1)
+			run = min(run, PTRS_PER_PTE - pfn % PTRS_PER_PTE);
+		if (!vmap_set_ptes(pte + i, addr + (i << PAGE_SHIFT), pfn, run, w))
 			return -EBUSY;
-		set_pte_at(&init_mm, addr, pte, pfn_pte(pfn, w->prot));
 	}
 	w->cur.pages += nr;
 	w->cur.nr_pages -= nr;
@@ -394,19 +403,44 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	return size < 0 ? size : 0;
 }
 
+/* Could a leaf of 1 << @shift begin at @addr, if the extent is long enough? */
+static bool vmap_leaf_may_start(unsigned long addr, unsigned long end,
+				unsigned int shift, struct vmap_walk *w)
+{
+	const unsigned long size = 1UL << shift;
+
+	return shift <= w->max_shift && end - addr >= size &&
+	       IS_ALIGNED(addr, size) && vmap_cursor_load(&w->cur) &&
+	       IS_ALIGNED(w->cur.phys, size);
+}
+
 /* Can the entry that maps exactly [@addr, @end) be a leaf of 1 << @shift? */
 static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
 			   unsigned int shift, struct vmap_walk *w)
 {
-	const unsigned long size = 1UL << shift;
-
-	return shift <= w->max_shift && end - addr == size &&
-	       vmap_cursor_load(&w->cur) && IS_ALIGNED(w->cur.phys, size) &&
-	       (w->cur.len >= size || vmap_cursor_join(&w->cur, size));
+	if (!vmap_leaf_may_start(addr, end, shift, w))
+		return false;
+	vmap_cursor_join(&w->cur, end - addr);
+	return w->cur.len >= end - addr;
 }
 
 /*
- * The vmap_set_*_leaf() functions return whether they have set a leaf.  They
+ * Set @nr PMDs, all of them empty, to leaves.  Returns how many were set: where
+ * the arch refuses, it is fewer.
+ */
+unsigned long __weak pmd_set_huge_nr(pmd_t *pmd, phys_addr_t phys,
+				     pgprot_t prot, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		if (!pmd_set_huge(pmd + i, phys + (i << PMD_SHIFT), prot))
+			break;
+	return i;
+}
+
+/*
+ * vmap_replace_pmd() and vmap_set_*_leaf() return whether they have set a leaf.  They
  * have not where the arch refuses, the range then has to be mapped with smaller
  * entries; and where there is a leaf already, which is an error.
  *
@@ -416,11 +450,9 @@ static bool vmap_leaf_fits(unsigned long addr, unsigned long end,
  * that hold the read lock are harmless, each of them owns the range that it
  * works on and cannot reach this table.
  */
-static int vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
-			     const struct vmap_walk *w)
+static int vmap_replace_pmd(pmd_t *pmd, unsigned long addr,
+			    const struct vmap_walk *w)
 {
-	if (pmd_none(*pmd))
-		return pmd_set_huge(pmd, w->cur.phys, w->prot);
 	if (pmd_leaf(*pmd))
 		return 0;
 
@@ -430,30 +462,61 @@ static int vmap_set_pmd_leaf(pmd_t *pmd, unsigned long addr,
 	return 0;
 }
 
+/*
+ * Leaves in PMDs from @pmd on, as many at once as the extent and the arch
+ * allow.  Returns their number.
+ */
+static unsigned long vmap_set_pmd_leaves(pmd_t *pmd, unsigned long addr,
+					 unsigned long end, struct vmap_walk *w)
+{
+	unsigned long nr, i;
+
+	if (!vmap_leaf_may_start(addr, end, PMD_SHIFT, w) ||
+	    !arch_vmap_pmd_supported(w->prot))
+		return 0;
+
+	vmap_cursor_join(&w->cur, end - addr);
+	nr = min(end - addr, w->cur.len) >> PMD_SHIFT;
+	if (!nr)
+		return 0;
+
+	for (i = 0; i < nr && pmd_none(pmd[i]); i++)
+		;
+	if (i)
+		nr = pmd_set_huge_nr(pmd, w->cur.phys, w->prot, i);
+	else
+		nr = vmap_replace_pmd(pmd, addr, w);
+
+	if (nr)
+		w->mask |= PGTBL_PMD_MODIFIED;
+	vmap_cursor_advance(&w->cur, nr << PMD_SHIFT);
+	return nr;
+}
+
 static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 			  struct vmap_walk *w)
 {
 	pmd_t *pmd = pmd_alloc_track(&init_mm, pud, addr, &w->mask);
-	unsigned long next;
+	unsigned long next, nr;
 	int err;
 
 	if (!pmd)
 		return -ENOMEM;
 	do {
-		next = pmd_addr_end(addr, end);
-		if (vmap_leaf_fits(addr, next, PMD_SHIFT, w) &&
-		    arch_vmap_pmd_supported(w->prot) &&
-		    vmap_set_pmd_leaf(pmd, addr, w)) {
-			w->mask |= PGTBL_PMD_MODIFIED;
-			vmap_cursor_advance(&w->cur, PMD_SIZE);
+		nr = vmap_set_pmd_leaves(pmd, addr, end, w);
+		if (nr) {
+			next = addr + (nr << PMD_SHIFT);
+			pmd += nr;
 			continue;
 		}
 		if (WARN_ON(pmd_leaf(*pmd)))
 			return -EBUSY;
+		next = pmd_addr_end(addr, end);
 		err = vmap_pte_range(pmd, addr, next, w);
 		if (err)
 			return err;
-	} while (pmd++, addr = next, addr != end);
+		pmd++;
+	} while (addr = next, addr != end);
 	return 0;
 }
 
@@ -546,6 +609,8 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 	unsigned long addr = start, next;
 	pgd_t *pgd = pgd_offset_k(addr);
 	int err = 0;
+
+	w->pte = pfn_pte(0, w->prot);
 
 	/* May allocate page tables, and flush the TLB where it replaces one. */
 	might_sleep();
@@ -681,12 +746,13 @@ static void vunmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 	WARN_ON(!IS_ALIGNED(end, PMD_SIZE) && pmd_leaf(*pmd_offset(pud, end - 1)));
 
 	do {
-		next = pmd_addr_end(addr, end);
-		if (pmd_leaf(*pmd)) {
-			pmd_clear(pmd);
+		for (; addr < end && pmd_leaf(*pmd); addr += PMD_SIZE) {
+			pmd_clear(pmd++);
 			*mask |= PGTBL_PMD_MODIFIED;
-			continue;
 		}
+		if (addr >= end)
+			break;
+		next = pmd_addr_end(addr, end);
 		if (pmd_none(*pmd))
 			continue;
 		if (pmd_bad(*pmd))
@@ -774,11 +840,19 @@ void __vunmap_range_noflush(unsigned long start, unsigned long end)
  * @leaf_shift: log2 of the leaf to align the area for; PAGE_SHIFT if none
  * @offset: bytes from an aligned address at which the area should start, less
  *	    than a leaf
+ * @prot: protection of the mapping
+ * @start: physical address of the extent that ends at @size
+ * @end: its end; 0 if there is none
+ *
+ * The area is as good as this guess, and nothing else depends on it.
  */
 struct vmap_layout {
 	unsigned long size;
 	unsigned int leaf_shift;
 	unsigned long offset;
+	pgprot_t prot;
+	phys_addr_t start;
+	phys_addr_t end;
 };
 
 static bool extent_holds_leaf(phys_addr_t phys, unsigned long len,
@@ -805,72 +879,100 @@ static unsigned int extent_leaf_shift(phys_addr_t phys, unsigned long len,
 	return extent_holds_leaf(phys, len, pte_shift) ? pte_shift : PAGE_SHIFT;
 }
 
-/* Append an extent: the first that takes the largest leaf decides. */
+/* Append memory that is contiguous: the first extent that takes the largest leaf decides. */
 static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
-			    unsigned long len, pgprot_t prot)
+			    unsigned long len)
 {
-	const unsigned int shift = extent_leaf_shift(phys, len, prot);
+	unsigned int shift;
 
+	if (phys != layout->end)
+		layout->start = phys;
+	layout->end = phys + len;
+	layout->size += len;
+
+	shift = extent_leaf_shift(layout->start, layout->end - layout->start,
+				  layout->prot);
 	if (shift > layout->leaf_shift) {
 		layout->leaf_shift = shift;
-		layout->offset = (phys - layout->size) & (BIT(shift) - 1);
+		layout->offset = (layout->end - layout->size) & (BIT(shift) - 1);
 	}
+}
+
+/* Append memory that is not. */
+static void vmap_layout_skip(struct vmap_layout *layout, unsigned long len)
+{
+	layout->end = 0;
 	layout->size += len;
 }
+
+/*
+ * Entries of single pages are looked at in groups of this many, and a group
+ * whose ends are as far from each other as they should be is taken for
+ * contiguous: there may be very many, and few of them touch.
+ */
+#define VMAP_GROUP	64U
 
 /*
  * Lay out the whole table, and look for what cannot be mapped.  Entries are
  * joined here as well: many users limit their length to what a device takes.
  */
 static int vmap_layout_sg(struct vmap_layout *layout,
-			  const struct vmap_cursor *cur, pgprot_t prot)
+			  const struct vmap_cursor *cur)
 {
-	struct scatterlist *sg = cur->sg;
-	unsigned int nents = cur->nents;
-	phys_addr_t start = 0, end = 0;
+	struct scatterlist *sg = cur->sg, *first, *next;
+	unsigned int left = cur->nents, bits = 0, nr;
 
-	while (nents) {
-		if (!sg_page(sg) || !sg->length ||
-		    !PAGE_ALIGNED(sg->offset | sg->length))
-			return -EINVAL;
-		if (sg_phys(sg) != end) {
-			vmap_layout_add(layout, start, end - start, prot);
-			start = sg_phys(sg);
-			end = start;
+	while (left) {
+		const unsigned int max = min(left, VMAP_GROUP);
+
+		first = sg;
+		bits |= sg->offset | sg->length;
+		for (nr = 1; sg->length == PAGE_SIZE && nr < max; nr++) {
+			next = sg_step(sg);
+			if (next->length != PAGE_SIZE)
+				break;
+			sg = next;
+			bits |= sg->offset;
 		}
-		end += sg->length;
-		if (--nents)
+		if (!sg->length)
+			return -EINVAL;
+		if (sg_phys(sg) - sg_phys(first) == (nr - 1) << PAGE_SHIFT)
+			vmap_layout_add(layout, sg_phys(first),
+					sg_phys(sg) + sg->length - sg_phys(first));
+		else
+			vmap_layout_skip(layout, nr << PAGE_SHIFT);
+		left -= nr;
+		if (left)
 			sg = sg_step(sg);
 	}
-	vmap_layout_add(layout, start, end - start, prot);
-	return 0;
+	return PAGE_ALIGNED(bits) ? 0 : -EINVAL;
 }
 
 /*
- * Look for the first run of @pages that holds a leaf.  The area is as good as
- * this guess, and nothing else depends on it: pages at both ends of an array
- * that are as far from each other as they should be stand for those between.
+ * Look for the first run of @pages that holds a leaf, where pages that are as
+ * far from each other as they should be stand for those between.
  */
 static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
-			      unsigned long nr_pages, pgprot_t prot)
+			      unsigned long nr_pages)
 {
 	const unsigned int pte_shift = arch_vmap_pte_supported_shift(PMD_SIZE);
-	const unsigned long step = 1UL << ((pte_shift > PAGE_SHIFT ? pte_shift :
-					    PMD_SHIFT) - PAGE_SHIFT);
+	const unsigned long step = PFN_DOWN(1UL << (pte_shift > PAGE_SHIFT ? pte_shift : PMD_SHIFT)) / 2;
 	unsigned long i, run;
 
 	for (i = 0; i + step <= nr_pages; i += run) {
-		run = 1;
+		run = step;
 		if (pages[i + step - 1] != pages[i] + step - 1 || !pages[i])
 			continue;
 
+		while (i && pages[i - 1] == pages[i] - 1)
+			i--;
 		run = nr_pages - i;
 		if (pages[nr_pages - 1] != pages[i] + run - 1)
 			run = vmap_pages_in_a_row(pages + i,
 						  min(run, 2 * PFN_DOWN(PMD_SIZE)));
 		layout->size = i << PAGE_SHIFT;
 		vmap_layout_add(layout, page_to_phys(pages[i]),
-				run << PAGE_SHIFT, prot);
+				run << PAGE_SHIFT);
 		if (layout->leaf_shift >= PMD_SHIFT)
 			break;
 	}
@@ -893,6 +995,8 @@ static struct vm_struct *vmap_get_area(const struct vmap_layout *layout,
 					  NUMA_NO_NODE,
 					  GFP_KERNEL | __GFP_NOWARN, caller);
 		if (area) {
+			if (layout->offset)
+				kasan_poison_vmalloc(area->addr, layout->offset);
 			area->addr += layout->offset;
 			area->size -= layout->offset;
 			area->requested_size -= layout->offset;
@@ -933,17 +1037,11 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 }
 #endif
 
-/* Get an area for @layout and map the memory from @cur on into it. */
-static struct vm_struct *vmap_area(const struct vmap_cursor *cur,
+/* Get an area for @layout and map the memory from @w->cur on into it. */
+static struct vm_struct *vmap_area(struct vmap_walk *w,
 				   const struct vmap_layout *layout,
-				   unsigned long flags, pgprot_t prot,
-				   const void *caller)
+				   unsigned long flags, const void *caller)
 {
-	struct vmap_walk w = {
-		.cur = *cur,
-		.prot = pgprot_nx(prot),
-		.max_shift = vmap_max_leaf_shift,
-	};
 	struct vm_struct *area = vmap_get_area(layout, flags, caller);
 	unsigned long addr, end;
 	int err;
@@ -953,9 +1051,9 @@ static struct vm_struct *vmap_area(const struct vmap_cursor *cur,
 
 	addr = (unsigned long)area->addr;
 	end = addr + layout->size;
-	err = vmap_kmsan_map(*cur, addr, w.prot);
+	err = vmap_kmsan_map(w->cur, addr, w->prot);
 	if (!err)
-		err = vmap_walk_noflush(addr, end, &w);
+		err = vmap_walk_noflush(addr, end, w);
 	flush_cache_vmap(addr, end);
 	if (err) {
 		vunmap(area->addr);
@@ -984,8 +1082,12 @@ static struct vm_struct *vmap_area(const struct vmap_cursor *cur,
 void *vmap(struct page **pages, unsigned int count,
 	   unsigned long flags, pgprot_t prot)
 {
-	struct vmap_cursor cur = { .pages = pages, .nr_pages = count };
-	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT };
+	struct vmap_walk w = {
+		.cur = { .pages = pages, .nr_pages = count },
+		.prot = pgprot_nx(prot),
+		.max_shift = vmap_max_leaf_shift,
+	};
+	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT, .prot = prot };
 	struct vm_struct *area;
 
 	might_sleep();
@@ -1003,9 +1105,8 @@ void *vmap(struct page **pages, unsigned int count,
 	if (!count || count > totalram_pages())
 		return NULL;
 
-	vmap_layout_pages(&layout, pages, count, prot);
-	area = vmap_area(&cur, &layout, flags, prot,
-			 __builtin_return_address(0));
+	vmap_layout_pages(&layout, pages, count);
+	area = vmap_area(&w, &layout, flags, __builtin_return_address(0));
 	if (IS_ERR(area))
 		return NULL;
 
@@ -1038,14 +1139,18 @@ EXPORT_SYMBOL(vmap);
  */
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 {
-	struct vmap_cursor cur = { .sg = sgt->sgl, .nents = sgt->orig_nents };
-	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT };
+	struct vmap_walk w = {
+		.cur = { .sg = sgt->sgl, .nents = sgt->orig_nents },
+		.prot = pgprot_nx(prot),
+		.max_shift = vmap_max_leaf_shift,
+	};
+	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT, .prot = prot };
 	struct vm_struct *area;
 	int err;
 
 	might_sleep();
 
-	err = vmap_layout_sg(&layout, &cur, prot);
+	err = vmap_layout_sg(&layout, &w.cur);
 	if (err)
 		return ERR_PTR(err);
 	if (!layout.size)
@@ -1053,8 +1158,7 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 	if (PHYS_PFN(layout.size) > totalram_pages())
 		return ERR_PTR(-E2BIG);
 
-	area = vmap_area(&cur, &layout, VM_MAP, prot,
-			 __builtin_return_address(0));
+	area = vmap_area(&w, &layout, VM_MAP, __builtin_return_address(0));
 	return IS_ERR(area) ? ERR_CAST(area) : area->addr;
 }
 EXPORT_SYMBOL_GPL(vmap_sg);
