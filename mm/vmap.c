@@ -88,18 +88,25 @@ struct vmap_cursor {
 	unsigned int nents;
 };
 
-/* sg_next() for an entry that is known not to be the last, inlined. */
-static struct scatterlist *sg_step(struct scatterlist *sg)
+/* Whether an entry is one page, as most are where there are very many. */
+static bool sg_is_single_page(const struct scatterlist *sg)
 {
-	sg++;
-	return unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+	return sg->length == PAGE_SIZE && !sg->offset;
+}
+
+/* The entry after the @nr from @sg on, none of which is a chain entry, of @left. */
+static struct scatterlist *sg_skip(struct scatterlist *sg, unsigned int nr,
+				   unsigned int left)
+{
+	sg += nr;
+	return nr < left && sg_is_chain(sg) ? sg_chain_ptr(sg) : sg;
 }
 
 static void vmap_cursor_take_sg(struct vmap_cursor *cur)
 {
 	cur->len += cur->sg->length;
-	if (--cur->nents)
-		cur->sg = sg_step(cur->sg);
+	cur->sg = sg_skip(cur->sg, 1, cur->nents);
+	cur->nents--;
 }
 
 static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
@@ -234,26 +241,32 @@ static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
 #endif
 
 /*
- * Set @nr PTEs to the pages from @pfn on.  Returns whether all of them were
- * free.
- *
- * The pages need not belong to one folio, as set_ptes() asks for user mappings:
- * nothing counts what kernel PTEs map.
+ * Set a PTE to the page at @pfn, given the one of page frame 0.  Returns
+ * whether it was free.
  */
-static __always_inline bool vmap_set_ptes(pte_t *pte, unsigned long addr,
-					  unsigned long pfn, unsigned long nr,
-					  const struct vmap_walk *w)
+static __always_inline bool vmap_set_pte(pte_t *pte, unsigned long addr,
+					 pte_t zero, unsigned long pfn)
 {
-	const pte_t entry = pte_advance_pfn(w->pte, pfn);
+	if (WARN_ON(!pte_none(ptep_get(pte))))
+		return false;
+	set_pte_at(&init_mm, addr, pte, pte_advance_pfn(zero, pfn));
+	return true;
+}
+
+/*
+ * The same for the @nr pages from @pfn on.  They need not belong to one folio,
+ * as set_ptes() asks for user mappings: nothing counts what kernel PTEs map.
+ */
+static bool vmap_set_ptes(pte_t *pte, unsigned long addr, pte_t zero,
+			  unsigned long pfn, unsigned long nr)
+{
+	const pte_t first = pte_advance_pfn(zero, pfn);
 	unsigned long i;
 
 	unrolled_count(4)
-	for (i = 0; i < nr; i++) {
-		if (WARN_ON(!pte_none(ptep_get(pte + i))))
+	for (i = 0; i < nr; i++)
+		if (!vmap_set_pte(pte + i, addr + (i << PAGE_SHIFT), first, i))
 			return false;
-		set_pte_at(&init_mm, addr + (i << PAGE_SHIFT), pte + i,
-			   pte_advance_pfn(entry, i));
-	}
 	return true;
 }
 
@@ -278,7 +291,7 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 		len = vmap_pte_block_size(addr, len, w);
 
 	if (arch_vmap_pte_supported_shift(len) == PAGE_SHIFT) {
-		if (!vmap_set_ptes(pte, addr, pfn, PFN_DOWN(len), w))
+		if (!vmap_set_ptes(pte, addr, w->pte, pfn, PFN_DOWN(len)))
 			return -EBUSY;
 	} else {
 		for (i = 0; i < PFN_DOWN(len); i++)
@@ -290,41 +303,26 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 	return len;
 }
 
-/* From scatterlist entries, as many as fit whole, or as much as fits of one. */
-static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
-			 struct vmap_walk *w)
+/* From scatterlist entries of single pages, as many as come, up to @end. */
+static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
+			       unsigned long end, struct vmap_walk *w)
 {
+	const unsigned int max = min(PFN_DOWN(end - addr), w->cur.nents);
 	struct scatterlist *sg = w->cur.sg;
-	unsigned int nents = w->cur.nents;
-	const unsigned long start = addr;
+	const pte_t zero = w->pte;
+	unsigned int nr;
 
-	do {
-		const struct page *page = sg_page(sg);
-		unsigned long nr = 1;
-
-		if (!page)
+	/* A chain entry has no length, so it ends this as well. */
+	for (nr = 0; nr < max && sg_is_single_page(sg); nr++, sg++) {
+		if (!sg_page(sg))
 			return -EINVAL;
-		if (sg->length != PAGE_SIZE) {
-			if (sg->length > end - addr)
-				break;
-			nr = PFN_DOWN(sg->length);
-		}
-		if (!vmap_set_ptes(pte, addr, page_to_pfn(page) + PFN_DOWN(sg->offset), nr, w))
+		if (!vmap_set_pte(pte++, addr, zero, page_to_pfn(sg_page(sg))))
 			return -EBUSY;
-		pte += nr;
-		addr += nr << PAGE_SHIFT;
-		if (!--nents)
-			break;
-		sg = sg_step(sg);
-	} while (addr != end);
-
-	w->cur.sg = sg;
-	w->cur.nents = nents;
-	if (addr != start)
-		return addr - start;
-
-	vmap_cursor_load(&w->cur);
-	return vmap_fill_extent(pte, addr, end, w);
+		addr += PAGE_SIZE;
+	}
+	w->cur.sg = sg_skip(w->cur.sg, nr, w->cur.nents);
+	w->cur.nents -= nr;
+	return (long)nr << PAGE_SHIFT;
 }
 
 /*
@@ -336,7 +334,9 @@ static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 {
 	const unsigned long nr = min(PFN_DOWN(end - addr), w->cur.nr_pages);
 	struct page **pages = w->cur.pages;
+	const pte_t zero = w->pte;
 	unsigned long i, pfn, run;
+	bool was_free;
 	int err;
 
 	for (i = 0; i < nr; i += run) {
@@ -344,11 +344,18 @@ static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 		if (err)
 			return err;
 		pfn = page_to_pfn(pages[i]);
-		run = vmap_pages_in_a_row(pages + i, nr - i);
-		if (run > 1)
+
+		run = 1;
+		if (i + 1 < nr && pages[i + 1] == pages[i] + 1) {
+			run = vmap_pages_in_a_row(pages + i, nr - i);
 			run = min(run, PTRS_PER_PTE - pfn % PTRS_PER_PTE);
-		if (!vmap_set_ptes(pte + i, addr + (i << PAGE_SHIFT), pfn, run, w))
+			was_free = vmap_set_ptes(pte + i, addr, zero, pfn, run);
+		} else {
+			was_free = vmap_set_pte(pte + i, addr, zero, pfn);
+		}
+		if (!was_free)
 			return -EBUSY;
+		addr += run << PAGE_SHIFT;
 	}
 	w->cur.pages += nr;
 	w->cur.nr_pages -= nr;
@@ -370,12 +377,12 @@ static long vmap_fill_ptes(pte_t *pte, unsigned long addr, unsigned long end,
 	if (vmap_has_pte_blocks(w) && vmap_cursor_load(cur))
 		vmap_cursor_join(cur, end - addr);
 
-	if (cur->len)
-		return vmap_fill_extent(pte, addr, end, w);
-	if (cur->nents)
-		return vmap_fill_sg(pte, addr, end, w);
-	if (cur->nr_pages)
+	if (!cur->len && cur->nents && sg_is_single_page(cur->sg))
+		return vmap_fill_sg_pages(pte, addr, end, w);
+	if (!cur->len && cur->nr_pages)
 		return vmap_fill_pages(pte, addr, end, w);
+	if (vmap_cursor_load(cur))
+		return vmap_fill_extent(pte, addr, end, w);
 
 	/* The memory ends before the range does. */
 	WARN_ON_ONCE(1);
@@ -898,54 +905,48 @@ static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
 	}
 }
 
-/* Append memory that is not. */
-static void vmap_layout_skip(struct vmap_layout *layout, unsigned long len)
+/*
+ * Append @nr single pages, from @first to @last.  If these are as far from each
+ * other as they should be, they stand for those between.
+ */
+static void vmap_layout_add_group(struct vmap_layout *layout, phys_addr_t first,
+				  phys_addr_t last, unsigned long nr)
 {
-	layout->end = 0;
-	layout->size += len;
+	if (last - first == (nr - 1) << PAGE_SHIFT) {
+		vmap_layout_add(layout, first, nr << PAGE_SHIFT);
+	} else {
+		layout->end = 0;
+		layout->size += nr << PAGE_SHIFT;
+	}
 }
 
-/*
- * Entries of single pages are looked at in groups of this many, and a group
- * whose ends are as far from each other as they should be is taken for
- * contiguous: there may be very many, and few of them touch.
- */
+/* Single pages are laid out in groups, for there may be very many. */
 #define VMAP_GROUP	64U
 
 /*
  * Lay out the whole table, and look for what cannot be mapped.  Entries are
  * joined here as well: many users limit their length to what a device takes.
  */
-static int vmap_layout_sg(struct vmap_layout *layout,
-			  const struct vmap_cursor *cur)
+static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
+			  unsigned int nents)
 {
-	struct scatterlist *sg = cur->sg, *first, *next;
-	unsigned int left = cur->nents, bits = 0, nr;
+	unsigned int nr, max;
 
-	while (left) {
-		const unsigned int max = min(left, VMAP_GROUP);
-
-		first = sg;
-		bits |= sg->offset | sg->length;
-		for (nr = 1; sg->length == PAGE_SIZE && nr < max; nr++) {
-			next = sg_step(sg);
-			if (next->length != PAGE_SIZE)
-				break;
-			sg = next;
-			bits |= sg->offset;
+	for (; nents; sg = sg_skip(sg, nr, nents), nents -= nr) {
+		max = min(nents, VMAP_GROUP);
+		for (nr = 0; nr < max && sg_is_single_page(sg + nr); nr++)
+			;
+		if (nr) {
+			vmap_layout_add_group(layout, sg_phys(sg),
+					      sg_phys(sg + nr - 1), nr);
+			continue;
 		}
-		if (!sg->length)
+		if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
 			return -EINVAL;
-		if (sg_phys(sg) - sg_phys(first) == (nr - 1) << PAGE_SHIFT)
-			vmap_layout_add(layout, sg_phys(first),
-					sg_phys(sg) + sg->length - sg_phys(first));
-		else
-			vmap_layout_skip(layout, nr << PAGE_SHIFT);
-		left -= nr;
-		if (left)
-			sg = sg_step(sg);
+		vmap_layout_add(layout, sg_phys(sg), sg->length);
+		nr = 1;
 	}
-	return PAGE_ALIGNED(bits) ? 0 : -EINVAL;
+	return 0;
 }
 
 /*
@@ -1150,7 +1151,7 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 
 	might_sleep();
 
-	err = vmap_layout_sg(&layout, &w.cur);
+	err = vmap_layout_sg(&layout, w.cur.sg, w.cur.nents);
 	if (err)
 		return ERR_PTR(err);
 	if (!layout.size)
