@@ -99,14 +99,19 @@ static struct scatterlist *sg_skip(struct scatterlist *sg, unsigned int nr,
 				   unsigned int left)
 {
 	sg += nr;
-	return nr < left && sg_is_chain(sg) ? sg_chain_ptr(sg) : sg;
+	return nr < left && unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
+}
+
+static void vmap_cursor_skip_sg(struct vmap_cursor *cur, unsigned int nr)
+{
+	cur->sg = sg_skip(cur->sg, nr, cur->nents);
+	cur->nents -= nr;
 }
 
 static void vmap_cursor_take_sg(struct vmap_cursor *cur)
 {
 	cur->len += cur->sg->length;
-	cur->sg = sg_skip(cur->sg, 1, cur->nents);
-	cur->nents--;
+	vmap_cursor_skip_sg(cur, 1);
 }
 
 static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
@@ -303,7 +308,10 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 	return len;
 }
 
-/* From scatterlist entries of single pages, as many as come, up to @end. */
+/*
+ * From scatterlist entries of single pages: a loop with nothing else in it, for
+ * there may be very many.  A chain entry ends it as well, as it has no length.
+ */
 static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
 			       unsigned long end, struct vmap_walk *w)
 {
@@ -312,7 +320,6 @@ static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
 	const pte_t zero = w->pte;
 	unsigned int nr;
 
-	/* A chain entry has no length, so it ends this as well. */
 	for (nr = 0; nr < max && sg_is_single_page(sg); nr++, sg++) {
 		if (!sg_page(sg))
 			return -EINVAL;
@@ -320,9 +327,30 @@ static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
 			return -EBUSY;
 		addr += PAGE_SIZE;
 	}
-	w->cur.sg = sg_skip(w->cur.sg, nr, w->cur.nents);
-	w->cur.nents -= nr;
+	vmap_cursor_skip_sg(&w->cur, nr);
 	return (long)nr << PAGE_SHIFT;
+}
+
+/* From a scatterlist entry: the whole, or as much as fits. */
+static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
+			 struct vmap_walk *w)
+{
+	struct scatterlist *sg = w->cur.sg;
+	const unsigned int len = sg->length;
+
+	if (sg_is_single_page(sg))
+		return vmap_fill_sg_pages(pte, addr, end, w);
+
+	if (len > end - addr) {
+		vmap_cursor_load(&w->cur);
+		return vmap_fill_extent(pte, addr, end, w);
+	}
+	if (!sg_page(sg))
+		return -EINVAL;
+	if (!vmap_set_ptes(pte, addr, w->pte, PHYS_PFN(sg_phys(sg)), PFN_DOWN(len)))
+		return -EBUSY;
+	vmap_cursor_skip_sg(&w->cur, 1);
+	return len;
 }
 
 /*
@@ -377,12 +405,12 @@ static long vmap_fill_ptes(pte_t *pte, unsigned long addr, unsigned long end,
 	if (vmap_has_pte_blocks(w) && vmap_cursor_load(cur))
 		vmap_cursor_join(cur, end - addr);
 
-	if (!cur->len && cur->nents && sg_is_single_page(cur->sg))
-		return vmap_fill_sg_pages(pte, addr, end, w);
-	if (!cur->len && cur->nr_pages)
-		return vmap_fill_pages(pte, addr, end, w);
-	if (vmap_cursor_load(cur))
+	if (cur->len)
 		return vmap_fill_extent(pte, addr, end, w);
+	if (cur->nents)
+		return vmap_fill_sg(pte, addr, end, w);
+	if (cur->nr_pages)
+		return vmap_fill_pages(pte, addr, end, w);
 
 	/* The memory ends before the range does. */
 	WARN_ON_ONCE(1);
@@ -844,31 +872,54 @@ void __vunmap_range_noflush(unsigned long start, unsigned long end)
 /**
  * struct vmap_layout - what the memory to be mapped asks of its virtual area
  * @size: bytes
+ * @start: physical address of the extent that ends at @size
+ * @end: its end; 0 if there is none
+ * @wanted: bytes that an extent has to have for a leaf larger than @leaf_shift
  * @leaf_shift: log2 of the leaf to align the area for; PAGE_SHIFT if none
  * @offset: bytes from an aligned address at which the area should start, less
  *	    than a leaf
  * @prot: protection of the mapping
- * @start: physical address of the extent that ends at @size
- * @end: its end; 0 if there is none
  *
- * The area is as good as this guess, and nothing else depends on it.
+ * The first extent that takes the largest leaf decides.  The area is as good as
+ * this guess, and nothing else depends on it.
  */
 struct vmap_layout {
 	unsigned long size;
+	phys_addr_t start;
+	phys_addr_t end;
+	unsigned long wanted;
 	unsigned int leaf_shift;
 	unsigned long offset;
 	pgprot_t prot;
-	phys_addr_t start;
-	phys_addr_t end;
 };
+
+/* Bytes of the next leaf that is larger than 1 << @shift, for any extent. */
+static unsigned long vmap_next_leaf(unsigned int shift)
+{
+	const unsigned int pte_shift = arch_vmap_pte_supported_shift(PMD_SIZE);
+
+	if (shift >= PUD_SHIFT || shift >= vmap_max_leaf_shift)
+		return ULONG_MAX;
+	if (shift >= PMD_SHIFT)
+		return PUD_SIZE;
+	return shift < pte_shift ? BIT(pte_shift) : PMD_SIZE;
+}
+
+static void vmap_layout_init(struct vmap_layout *layout, pgprot_t prot)
+{
+	*layout = (struct vmap_layout){
+		.wanted = vmap_next_leaf(PAGE_SHIFT),
+		.leaf_shift = PAGE_SHIFT,
+		.prot = prot,
+	};
+}
 
 static bool extent_holds_leaf(phys_addr_t phys, unsigned long len,
 			      unsigned int shift)
 {
 	const unsigned long size = 1UL << shift;
 
-	return len >= size && shift <= vmap_max_leaf_shift &&
-	       ALIGN(phys, size) - phys <= len - size;
+	return len >= size && ALIGN(phys, size) - phys <= len - size;
 }
 
 /* log2 of the largest leaf that fits into an extent. */
@@ -886,23 +937,30 @@ static unsigned int extent_leaf_shift(phys_addr_t phys, unsigned long len,
 	return extent_holds_leaf(phys, len, pte_shift) ? pte_shift : PAGE_SHIFT;
 }
 
-/* Append memory that is contiguous: the first extent that takes the largest leaf decides. */
+/* The extent has grown to where it may hold a larger leaf. */
+static void vmap_layout_align(struct vmap_layout *layout)
+{
+	const unsigned int shift =
+		extent_leaf_shift(layout->start, layout->end - layout->start,
+				  layout->prot);
+
+	if (shift > layout->leaf_shift) {
+		layout->leaf_shift = shift;
+		layout->offset = (layout->end - layout->size) & (BIT(shift) - 1);
+		layout->wanted = vmap_next_leaf(shift);
+	}
+}
+
+/* Append memory that is contiguous. */
 static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
 			    unsigned long len)
 {
-	unsigned int shift;
-
 	if (phys != layout->end)
 		layout->start = phys;
 	layout->end = phys + len;
 	layout->size += len;
-
-	shift = extent_leaf_shift(layout->start, layout->end - layout->start,
-				  layout->prot);
-	if (shift > layout->leaf_shift) {
-		layout->leaf_shift = shift;
-		layout->offset = (layout->end - layout->size) & (BIT(shift) - 1);
-	}
+	if (layout->end - layout->start >= layout->wanted)
+		vmap_layout_align(layout);
 }
 
 /*
@@ -933,49 +991,55 @@ static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
 	unsigned int nr, max;
 
 	for (; nents; sg = sg_skip(sg, nr, nents), nents -= nr) {
-		max = min(nents, VMAP_GROUP);
-		for (nr = 0; nr < max && sg_is_single_page(sg + nr); nr++)
-			;
-		if (nr) {
-			vmap_layout_add_group(layout, sg_phys(sg),
-					      sg_phys(sg + nr - 1), nr);
+		if (!sg_is_single_page(sg)) {
+			if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
+				return -EINVAL;
+			vmap_layout_add(layout, sg_phys(sg), sg->length);
+			nr = 1;
 			continue;
 		}
-		if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
-			return -EINVAL;
-		vmap_layout_add(layout, sg_phys(sg), sg->length);
-		nr = 1;
+		max = min(nents, VMAP_GROUP);
+		for (nr = 1; nr < max && sg_is_single_page(sg + nr); nr++)
+			;
+		vmap_layout_add_group(layout, sg_phys(sg), sg_phys(sg + nr - 1),
+				      nr);
 	}
 	return 0;
 }
 
 /*
- * Look for the first run of @pages that holds a leaf, where pages that are as
- * far from each other as they should be stand for those between.
+ * Look for the first run of @pages that holds a leaf.  A run that is long enough
+ * has a group of half a leaf's pages in it, wherever it begins, and pages that
+ * are as far from each other as they should be stand for those between.
  */
 static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
 			      unsigned long nr_pages)
 {
-	const unsigned int pte_shift = arch_vmap_pte_supported_shift(PMD_SIZE);
-	const unsigned long step = PFN_DOWN(1UL << (pte_shift > PAGE_SHIFT ? pte_shift : PMD_SHIFT)) / 2;
-	unsigned long i, run;
+	unsigned long i = 0, start, leaf, nr;
 
-	for (i = 0; i + step <= nr_pages; i += run) {
-		run = step;
-		if (pages[i + step - 1] != pages[i] + step - 1 || !pages[i])
+	while (layout->wanted <= PMD_SIZE) {
+		leaf = PFN_DOWN(layout->wanted);
+		nr = leaf / 2;
+		if (i + nr > nr_pages)
+			break;
+		start = i;
+		i += nr;
+		if (!pages[start] || pages[i - 1] != pages[start] + nr - 1)
 			continue;
 
-		while (i && pages[i - 1] == pages[i] - 1)
-			i--;
-		run = nr_pages - i;
-		if (pages[nr_pages - 1] != pages[i] + run - 1)
-			run = vmap_pages_in_a_row(pages + i,
-						  min(run, 2 * PFN_DOWN(PMD_SIZE)));
-		layout->size = i << PAGE_SHIFT;
-		vmap_layout_add(layout, page_to_phys(pages[i]),
-				run << PAGE_SHIFT);
-		if (layout->leaf_shift >= PMD_SHIFT)
-			break;
+		while (start && pages[start - 1] == pages[start] - 1)
+			start--;
+		nr = nr_pages - start;
+		if (nr < leaf || pages[start + leaf - 1] != pages[start] + leaf - 1)
+			continue;
+
+		if (pages[nr_pages - 1] != pages[start] + nr - 1)
+			nr = vmap_pages_in_a_row(pages + start,
+						 min(nr, 2 * PFN_DOWN(PMD_SIZE)));
+		layout->size = start << PAGE_SHIFT;
+		vmap_layout_add(layout, page_to_phys(pages[start]),
+				nr << PAGE_SHIFT);
+		i = max(i, start + nr);
 	}
 	layout->size = nr_pages << PAGE_SHIFT;
 }
@@ -1088,7 +1152,7 @@ void *vmap(struct page **pages, unsigned int count,
 		.prot = pgprot_nx(prot),
 		.max_shift = vmap_max_leaf_shift,
 	};
-	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT, .prot = prot };
+	struct vmap_layout layout;
 	struct vm_struct *area;
 
 	might_sleep();
@@ -1106,6 +1170,7 @@ void *vmap(struct page **pages, unsigned int count,
 	if (!count || count > totalram_pages())
 		return NULL;
 
+	vmap_layout_init(&layout, prot);
 	vmap_layout_pages(&layout, pages, count);
 	area = vmap_area(&w, &layout, flags, __builtin_return_address(0));
 	if (IS_ERR(area))
@@ -1145,12 +1210,13 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 		.prot = pgprot_nx(prot),
 		.max_shift = vmap_max_leaf_shift,
 	};
-	struct vmap_layout layout = { .leaf_shift = PAGE_SHIFT, .prot = prot };
+	struct vmap_layout layout;
 	struct vm_struct *area;
 	int err;
 
 	might_sleep();
 
+	vmap_layout_init(&layout, prot);
 	err = vmap_layout_sg(&layout, w.cur.sg, w.cur.nents);
 	if (err)
 		return ERR_PTR(err);
