@@ -354,37 +354,60 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /*
- * From an array of pages.  Pages in a row need one look, and another where they
- * cross a multiple of PTRS_PER_PTE: see vmap_cursor_join_pages().
+ * From an array of pages, single ones: a loop with nothing else in it, as for
+ * scatterlists.  It ends at a page that follows the one before it.
+ */
+static long vmap_fill_single_pages(pte_t *pte, unsigned long addr,
+				   unsigned long end, struct vmap_walk *w)
+{
+	const unsigned long start = addr;
+	struct page **pages = w->cur.pages;
+	const struct page *next = pages[0] + 1;
+	const pte_t zero = w->pte;
+
+	do {
+		const struct page *page = *pages;
+		int err;
+
+		if (page == next)
+			break;
+		err = vmap_check_page(page);
+		if (err)
+			return err;
+		if (!vmap_set_pte(pte++, addr, zero, page_to_pfn(page)))
+			return -EBUSY;
+		next = page + 1;
+		pages++;
+		addr += PAGE_SIZE;
+	} while (addr != end);
+
+	w->cur.nr_pages -= pages - w->cur.pages;
+	w->cur.pages = pages;
+	return addr - start;
+}
+
+/*
+ * From an array of pages.  Those in a row need one look, as far as they cross
+ * no multiple of PTRS_PER_PTE: see vmap_cursor_join_pages().
  */
 static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 			    struct vmap_walk *w)
 {
-	const unsigned long nr = min(PFN_DOWN(end - addr), w->cur.nr_pages);
 	struct page **pages = w->cur.pages;
-	const pte_t zero = w->pte;
-	unsigned long i, pfn, run;
-	bool was_free;
+	const unsigned long pfn = page_to_pfn(pages[0]);
+	const unsigned long max = min(PFN_DOWN(end - addr), w->cur.nr_pages);
+	const unsigned long nr =
+		vmap_pages_in_a_row(pages, min(max, PTRS_PER_PTE - pfn % PTRS_PER_PTE));
 	int err;
 
-	for (i = 0; i < nr; i += run) {
-		err = vmap_check_page(pages[i]);
-		if (err)
-			return err;
-		pfn = page_to_pfn(pages[i]);
+	if (nr == 1)
+		return vmap_fill_single_pages(pte, addr, addr + (max << PAGE_SHIFT), w);
 
-		run = 1;
-		if (i + 1 < nr && pages[i + 1] == pages[i] + 1) {
-			run = vmap_pages_in_a_row(pages + i, nr - i);
-			run = min(run, PTRS_PER_PTE - pfn % PTRS_PER_PTE);
-			was_free = vmap_set_ptes(pte + i, addr, zero, pfn, run);
-		} else {
-			was_free = vmap_set_pte(pte + i, addr, zero, pfn);
-		}
-		if (!was_free)
-			return -EBUSY;
-		addr += run << PAGE_SHIFT;
-	}
+	err = vmap_check_page(pages[0]);
+	if (err)
+		return err;
+	if (!vmap_set_ptes(pte, addr, w->pte, pfn, nr))
+		return -EBUSY;
 	w->cur.pages += nr;
 	w->cur.nr_pages -= nr;
 	return nr << PAGE_SHIFT;
