@@ -603,8 +603,8 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = pud_addr_end(addr, end);
-		if (vmap_leaf_fits(addr, next, PUD_SHIFT, w) &&
-		    arch_vmap_pud_supported(w->prot) &&
+		if (arch_vmap_pud_supported(w->prot) &&
+		    vmap_leaf_fits(addr, next, PUD_SHIFT, w) &&
 		    vmap_set_pud_leaf(pud, addr, w)) {
 			w->mask |= PGTBL_PUD_MODIFIED;
 			vmap_cursor_advance(&w->cur, PUD_SIZE);
@@ -644,8 +644,8 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = p4d_addr_end(addr, end);
-		if (vmap_leaf_fits(addr, next, P4D_SHIFT, w) &&
-		    arch_vmap_p4d_supported(w->prot) &&
+		if (arch_vmap_p4d_supported(w->prot) &&
+		    vmap_leaf_fits(addr, next, P4D_SHIFT, w) &&
 		    vmap_set_p4d_leaf(p4d, addr, w)) {
 			w->mask |= PGTBL_P4D_MODIFIED;
 			vmap_cursor_advance(&w->cur, P4D_SIZE);
@@ -928,13 +928,11 @@ static unsigned long vmap_next_leaf(unsigned int shift)
 	return shift < pte_shift ? BIT(pte_shift) : PMD_SIZE;
 }
 
-static void vmap_layout_init(struct vmap_layout *layout, pgprot_t prot)
-{
-	*layout = (struct vmap_layout){
-		.wanted = vmap_next_leaf(PAGE_SHIFT),
-		.leaf_shift = PAGE_SHIFT,
-		.prot = prot,
-	};
+/* Nothing laid out yet. */
+#define VMAP_LAYOUT(_prot) {				\
+	.wanted = vmap_next_leaf(PAGE_SHIFT),		\
+	.leaf_shift = PAGE_SHIFT,			\
+	.prot = _prot,					\
 }
 
 static bool extent_holds_leaf(phys_addr_t phys, unsigned long len,
@@ -1126,7 +1124,8 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 #endif
 
 /* Get an area for @layout and map the memory from @w->cur on into it. */
-static struct vm_struct *vmap_area(struct vmap_walk *w,
+static __always_inline struct vm_struct *
+vmap_area(struct vmap_walk *w,
 				   const struct vmap_layout *layout,
 				   unsigned long flags, const void *caller)
 {
@@ -1175,7 +1174,7 @@ void *vmap(struct page **pages, unsigned int count,
 		.prot = pgprot_nx(prot),
 		.max_shift = vmap_max_leaf_shift,
 	};
-	struct vmap_layout layout;
+	struct vmap_layout layout = VMAP_LAYOUT(prot);
 	struct vm_struct *area;
 
 	might_sleep();
@@ -1193,7 +1192,6 @@ void *vmap(struct page **pages, unsigned int count,
 	if (!count || count > totalram_pages())
 		return NULL;
 
-	vmap_layout_init(&layout, prot);
 	vmap_layout_pages(&layout, pages, count);
 	area = vmap_area(&w, &layout, flags, __builtin_return_address(0));
 	if (IS_ERR(area))
@@ -1233,13 +1231,12 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 		.prot = pgprot_nx(prot),
 		.max_shift = vmap_max_leaf_shift,
 	};
-	struct vmap_layout layout;
+	struct vmap_layout layout = VMAP_LAYOUT(prot);
 	struct vm_struct *area;
 	int err;
 
 	might_sleep();
 
-	vmap_layout_init(&layout, prot);
 	err = vmap_layout_sg(&layout, w.cur.sg, w.cur.nents);
 	if (err)
 		return ERR_PTR(err);
