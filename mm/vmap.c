@@ -265,12 +265,11 @@ static __always_inline bool vmap_set_pte(pte_t *pte, unsigned long addr,
 static bool vmap_set_ptes(pte_t *pte, unsigned long addr, pte_t zero,
 			  unsigned long pfn, unsigned long nr)
 {
-	const pte_t first = pte_advance_pfn(zero, pfn);
 	unsigned long i;
 
 	unrolled_count(4)
 	for (i = 0; i < nr; i++)
-		if (!vmap_set_pte(pte + i, addr + (i << PAGE_SHIFT), first, i))
+		if (!vmap_set_pte(pte + i, addr + (i << PAGE_SHIFT), zero, pfn + i))
 			return false;
 	return true;
 }
