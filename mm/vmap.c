@@ -104,8 +104,10 @@ static struct scatterlist *sg_skip(struct scatterlist *sg, unsigned int nr,
 
 static void vmap_cursor_skip_sg(struct vmap_cursor *cur, unsigned int nr)
 {
-	cur->sg = sg_skip(cur->sg, nr, cur->nents);
 	cur->nents -= nr;
+	cur->sg += nr;
+	if (cur->nents && unlikely(sg_is_chain(cur->sg)))
+		cur->sg = sg_chain_ptr(cur->sg);
 }
 
 static void vmap_cursor_take_sg(struct vmap_cursor *cur)
