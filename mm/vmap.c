@@ -790,27 +790,37 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	*mask |= PGTBL_PTE_MODIFIED;
 }
 
+/* Clear leaves from @pmd on, up to @nr of them.  Returns how many there were. */
+unsigned long __weak pmd_clear_huge_nr(pmd_t *pmd, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr && pmd_leaf(pmd[i]); i++)
+		pmd_clear(pmd + i);
+	return i;
+}
+
 /*
- * A leaf is cleared as pXd_clear_huge() does, less the call.  Only what is
- * unmapped as a whole may have leaves: one that reaches out of the range, at
- * its start or end, is a bug.
+ * Only what is unmapped as a whole may have leaves: one that reaches out of the
+ * range, at its start or end, is a bug.
  */
 static void vunmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 			     pgtbl_mod_mask *mask)
 {
 	pmd_t *pmd = pmd_offset(pud, addr);
-	unsigned long next;
+	unsigned long next, nr;
 
 	WARN_ON(!IS_ALIGNED(addr, PMD_SIZE) && pmd_leaf(*pmd));
 	WARN_ON(!IS_ALIGNED(end, PMD_SIZE) && pmd_leaf(*pmd_offset(pud, end - 1)));
 
 	do {
-		for (; addr < end && pmd_leaf(*pmd); addr += PMD_SIZE) {
-			pmd_clear(pmd++);
+		nr = pmd_clear_huge_nr(pmd, pmd_index(end - 1) - pmd_index(addr) + 1);
+		if (nr) {
 			*mask |= PGTBL_PMD_MODIFIED;
+			next = min(end, (addr & PMD_MASK) + (nr << PMD_SHIFT));
+			pmd += nr - 1;
+			continue;
 		}
-		if (addr >= end)
-			break;
 		next = pmd_addr_end(addr, end);
 		if (pmd_none(*pmd))
 			continue;

@@ -14,8 +14,9 @@ struct sg_table;
 
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot);
 
-/* For mm/vmap.c; an arch may have a better one than pmd_set_huge() in a loop */
+/* For mm/vmap.c; an arch may have better ones than the loops there */
 unsigned long pmd_set_huge_nr(pmd_t *pmd, phys_addr_t phys, pgprot_t prot,
 			      unsigned long nr);
+unsigned long pmd_clear_huge_nr(pmd_t *pmd, unsigned long nr);
 
 #endif /* _LINUX_VMAP_H */
