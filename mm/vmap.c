@@ -94,14 +94,6 @@ static bool sg_is_single_page(const struct scatterlist *sg)
 	return sg->length == PAGE_SIZE && !sg->offset;
 }
 
-/* The entry after the @nr from @sg on, none of which is a chain entry, of @left. */
-static struct scatterlist *sg_skip(struct scatterlist *sg, unsigned int nr,
-				   unsigned int left)
-{
-	sg += nr;
-	return nr < left && unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
-}
-
 static void vmap_cursor_skip_sg(struct vmap_cursor *cur, unsigned int nr)
 {
 	cur->nents -= nr;
@@ -342,12 +334,12 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 	if (sg_is_single_page(sg))
 		return vmap_fill_sg_pages(pte, addr, end, w);
 
+	if (!sg_page(sg))
+		return -EINVAL;
 	if (len > end - addr) {
 		vmap_cursor_load(&w->cur);
 		return vmap_fill_extent(pte, addr, end, w);
 	}
-	if (!sg_page(sg))
-		return -EINVAL;
 	if (!vmap_set_ptes(pte, addr, w->pte, PHYS_PFN(sg_phys(sg)), PFN_DOWN(len)))
 		return -EBUSY;
 	vmap_cursor_skip_sg(&w->cur, 1);
@@ -1022,7 +1014,9 @@ static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
 {
 	unsigned int nr, max;
 
-	for (; nents; sg = sg_skip(sg, nr, nents), nents -= nr) {
+	for (; nents; nents -= nr, sg += nr) {
+		if (sg_is_chain(sg))
+			sg = sg_chain_ptr(sg);
 		if (!sg_is_single_page(sg)) {
 			if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
 				return -EINVAL;
@@ -1069,6 +1063,7 @@ static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
 			nr = vmap_pages_in_a_row(pages + start,
 						 min(nr, 2 * PFN_DOWN(PMD_SIZE)));
 		layout->size = start << PAGE_SHIFT;
+		layout->end = 0;
 		vmap_layout_add(layout, page_to_phys(pages[start]),
 				nr << PAGE_SHIFT);
 		i = max(i, start + nr);
@@ -1136,9 +1131,8 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 
 /* Get an area for @layout and map the memory from @w->cur on into it. */
 static __always_inline struct vm_struct *
-vmap_area(struct vmap_walk *w,
-				   const struct vmap_layout *layout,
-				   unsigned long flags, const void *caller)
+vmap_area(struct vmap_walk *w, const struct vmap_layout *layout,
+	  unsigned long flags, const void *caller)
 {
 	struct vm_struct *area = vmap_get_area(layout, flags, caller);
 	unsigned long addr, end;
