@@ -31,7 +31,7 @@
 #define BEFORE		3		/* console lines shown before a splat */
 #define AFTER		20		/* and from its first line on */
 #define MAX_LIMITS	32
-#define MAX_DENY	256
+#define MAX_EXPECTED	8
 #define NAME_SIZE	64
 
 static const char usage[] =
@@ -43,6 +43,9 @@ static const char usage[] =
 	"  --deny FILE      patterns of kernel splats, one ERE a line, # comments; without\n"
 	"                   it only panics are found. A time stamp, and what precedes it,\n"
 	"                   is cut off a console line before it is matched.\n"
+	"                   A line '@@ expect TEXT' on the console, or several, say that what\n"
+	"                   has TEXT up to a line '@@ expected' is no splat; if none comes,\n"
+	"                   that is one.\n"
 	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
 	"                   boot=120 init=20 kselftest=600 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
@@ -116,6 +119,11 @@ static struct {
 	int nr, first;			/* lines in text, index of the splat */
 	char found[NAME_SIZE];		/* stage of the first splat */
 	unsigned long hits;
+	struct {
+		char text[NAME_SIZE];
+		bool seen;
+	} expected[MAX_EXPECTED];
+	int nr_expected;
 } splat = { .stage = "boot" };
 
 static void on_console(char *line, unsigned long start);
@@ -224,9 +232,57 @@ static const char *kernel_text(const char *line)
 	return text;
 }
 
+/* Has a test announced this line? */
+static bool is_expected(const char *text)
+{
+	for (int i = 0; i < splat.nr_expected; i++) {
+		if (strstr(text, splat.expected[i].text))
+			return splat.expected[i].seen = true;
+	}
+	return false;
+}
+
+/* "@@ expect TEXT"; where there is no room, TEXT stays a splat. */
+static void expect(const char *text)
+{
+	if (splat.nr_expected == MAX_EXPECTED || !*text)
+		return;
+	splat.expected[splat.nr_expected].seen = false;
+	snprintf(splat.expected[splat.nr_expected++].text, NAME_SIZE, "%s", text);
+}
+
+/* "@@ expected": returns whether all of it has come. */
+static bool all_came(void)
+{
+	char line[2 * NAME_SIZE];
+	bool all = true;
+
+	while (splat.nr_expected--) {
+		if (splat.expected[splat.nr_expected].seen)
+			continue;
+		snprintf(line, sizeof(line), "vm-run: expected, but did not come: %s",
+			 splat.expected[splat.nr_expected].text);
+		say_line(line);
+		all = false;
+	}
+	splat.nr_expected = 0;
+	return all;
+}
+
+/* A line that must not be there, or that ends a wait in vain for one. */
 static bool is_splat(const char *line)
 {
-	return !regexec(&splat.regex, kernel_text(line), 0, NULL, 0);
+	static const char mark[] = "@@ expect";
+	const char *text = kernel_text(line), *at = strstr(text, mark);
+
+	if (!at)
+		return !regexec(&splat.regex, text, 0, NULL, 0) && !is_expected(text);
+	at += strlen(mark);
+	if (!strcmp(at, "ed"))
+		return !all_came();
+	if (*at == ' ')
+		expect(at + 1);
+	return false;
 }
 
 /* Until the first splat, keeps the last lines; then, the lines that follow. */
@@ -763,6 +819,11 @@ static enum outcome conclude(void)
 	}
 	if (!guest.ended || guest.garbled || qemu.expired || qemu.flooded)
 		return unfinished();
+	if (splat.nr_expected) {
+		snprintf(text, sizeof(text), "stage %s: no '@@ expected' after '@@ expect %s'",
+			 splat.stage, splat.expected[0].text);
+		return finish(SPLAT, text);
+	}
 	for (size_t i = 0; i < guest.ktap.nr; i++)
 		skipped += guest.ktap.item[i].skip;
 	snprintf(text, sizeof(text), "%lu passed, %lu failed, %lu skipped in %.1f s",

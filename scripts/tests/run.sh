@@ -230,6 +230,15 @@ test_vm()
 		vm_and '^   .*after the splat' warn-and-pass 3 'kernel splat'
 	check "vm-run: counts the lines that match" \
 		vm_and 'first of 2 lines' warn-and-pass 3 'kernel splat'
+	check "vm-run: splats that were announced are none" vm expected 0 'passed: 1 passed'
+	check "vm-run: another one is, all the same" \
+		vm expected-other 3 'kernel splat: stage run: BUG: a second one'
+	check "vm-run: so is one that comes after the end" \
+		vm_and 'first of 2 lines' expected-late 3 'kernel splat: stage run: WARNING: CPU: 0'
+	check "vm-run: and one that was announced and did not come" \
+		vm_and 'expected, but did not come: WARNING: never$' expected-in-vain 3 'kernel splat'
+	check "vm-run: announcements without an end" \
+		vm expected-open 3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'"
 	check "vm-run: a hang names its stage, and all its processes are killed" vm_leaves_none
 	check "vm-run: a hang at the end" \
 		vm hang-at-end 6 'stage hung: stage shutdown: ' --limit shutdown=0.3
