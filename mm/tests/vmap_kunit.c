@@ -15,7 +15,9 @@
  * same pages more than once, which is legal.
  *
  * Cases that make the kernel WARN, as it should, are skipped unless the command
- * line has vmap_kunit.warn=1: a harness takes a WARN for a failure.
+ * line has vmap_kunit.warn=1: a harness takes a WARN for a failure.  One that
+ * knows better finds what is coming announced on the console: "@@ expect TEXT"
+ * and, once the case has ended, "@@ expected".
  */
 
 #include <kunit/test.h>
@@ -109,10 +111,22 @@ static int vmap_test_init(struct kunit *test)
 	return 0;
 }
 
-static void skip_unless_warn(struct kunit *test)
+static void announce_end(void *test)
+{
+	kunit_info((struct kunit *)test, "@@ expected\n");
+}
+
+/*
+ * To be called when nothing but a failure can keep the WARN from coming.  It
+ * names the function; all of those that map begin with "vmap".
+ */
+static void expect_warn(struct kunit *test)
 {
 	if (!warn)
 		kunit_skip(test, "makes the kernel WARN: vmap_kunit.warn=1 runs it");
+	kunit_info(test, "@@ expect  at vmap\n");
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, announce_end, test));
 }
 
 /* Layouts */
@@ -1473,12 +1487,12 @@ static void expect_page_fails(struct kunit *test, struct page *page)
 	};
 
 	mem->pages[min(param->at * nr / 2, nr - 1)] = page;
+	expect_warn(test);
 	expect_failure(test, &a, 3);
 }
 
 static void vmap_test_null_page(struct kunit *test)
 {
-	skip_unless_warn(test);
 	expect_page_fails(test, NULL);
 }
 
@@ -1486,7 +1500,6 @@ static void vmap_test_invalid_pfn(struct kunit *test)
 {
 	const unsigned long pfn = ALIGN(max_pfn, PUD_PAGES) + 2 * PUD_PAGES;
 
-	skip_unless_warn(test);
 	if (!IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || pfn_valid(pfn))
 		kunit_skip(test, "no page pointer without a page");
 	expect_page_fails(test, pfn_to_page(pfn));
@@ -1499,7 +1512,7 @@ static void vmap_test_reset_perms_refused(struct kunit *test)
 		.flags = VM_MAP | VM_FLUSH_RESET_PERMS, .size = PMD_SIZE,
 	};
 
-	skip_unless_warn(test);
+	expect_warn(test);
 	expect_failure(test, &a, 3);
 }
 
@@ -1507,7 +1520,7 @@ static void vmap_test_guard_kept(struct kunit *test)
 {
 	void *va;
 
-	skip_unless_warn(test);
+	expect_warn(test);
 	va = vmap(arena.scattered, 16, VM_MAP | VM_NO_GUARD, PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, va);
 	expect_area(test, va, 16 << PAGE_SHIFT);
@@ -1525,8 +1538,8 @@ static void vmap_test_mapped_already(struct kunit *test)
 	const unsigned long addr = leaf_area(test, 1);
 	int err;
 
-	skip_unless_warn(test);
 	map_small(test, (void *)addr, 16);
+	expect_warn(test);
 	err = vmap_pages_range_noflush(addr + 15 * PAGE_SIZE,
 				       addr + 16 * PAGE_SIZE, PAGE_KERNEL,
 				       arena.scattered, PAGE_SHIFT);
@@ -1612,9 +1625,9 @@ static void vmap_test_leaf_mapped_already(struct kunit *test)
 	const unsigned long addr = leaf_area(test, 1);
 	int err;
 
-	skip_unless_warn(test);
 	skip_unless_pmd_leaves(test);
 	KUNIT_ASSERT_EQ(test, map_large(test, addr, mem).pmd, 1);
+	expect_warn(test);
 	err = vmap_range_noflush(addr, addr + PMD_SIZE,
 				 page_to_phys(mem->pages[0]), PAGE_KERNEL,
 				 PMD_SHIFT);
