@@ -14,6 +14,7 @@
 
 #define DEFAULT_BYTES	134217728
 #define DEFAULT_ROUNDS	3
+#define MAX_SIZES	16
 
 /**
  * struct layout - a physical layout
@@ -48,7 +49,9 @@ static const struct { const char *name; __u32 value; } entries[] = {
 /**
  * struct bench - what all measurements share
  * @test: the in-kernel test user
- * @bytes: how much is mapped
+ * @sizes: how much is mapped, one after the other
+ * @nr_sizes: number of @sizes
+ * @bytes: the one of @sizes that is measured
  * @rounds: rounds of each measurement
  * @entry: name of the only entry to measure, NULL for all
  * @times: the times of the rounds, as the kernel writes them
@@ -56,6 +59,8 @@ static const struct { const char *name; __u32 value; } entries[] = {
  */
 struct bench {
 	int test;
+	size_t sizes[MAX_SIZES];
+	size_t nr_sizes;
 	size_t bytes;
 	unsigned long rounds;
 	const char *entry;
@@ -66,13 +71,13 @@ struct bench {
 static void print_usage(FILE *to)
 {
 	fprintf(to,
-		"Usage: vmap_layouts [-b BYTES] [-r ROUNDS] [-e ENTRY] [LAYOUT]...\n"
+		"Usage: vmap_layouts [-b BYTES,...] [-r ROUNDS] [-e ENTRY] [LAYOUT]...\n"
 		"Times vmap_sg(), vmap() and vunmap() of memory in physical layouts.\n"
 		"\n"
-		"  -b, --bytes=BYTES    how much to map, 1 to %u (default %d)\n"
-		"  -r, --rounds=ROUNDS  rounds of each, 1 to %u (default %d)\n"
-		"  -e, --entry=ENTRY    sg or pages only (default both)\n"
-		"  -h, --help           this text\n"
+		"  -b, --bytes=BYTES,...  how much to map, 1 to %u (default %d)\n"
+		"  -r, --rounds=ROUNDS    rounds of each, 1 to %u (default %d)\n"
+		"  -e, --entry=ENTRY      sg or pages only (default both)\n"
+		"  -h, --help             this text\n"
 		"\n"
 		"LAYOUT, all by default:",
 		DMABUF_VMAP_TEST_MAX_BYTES, DEFAULT_BYTES,
@@ -152,13 +157,25 @@ static int bench_entry(struct bench *b, const struct layout *l, int entry)
 	return 0;
 }
 
-static int bench_layout(struct bench *b, const struct layout *l)
+static int bench_entries(struct bench *b, const struct layout *l)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
 		if (!b->entry || !strcmp(b->entry, entries[i].name))
 			ret |= bench_entry(b, l, i);
+	}
+	return ret;
+}
+
+static int bench_layout(struct bench *b, const struct layout *l)
+{
+	int ret = 0;
+
+	/* Some have a size of their own. */
+	for (size_t i = 0; i < (l->bytes ? 1 : b->nr_sizes); i++) {
+		b->bytes = b->sizes[i];
+		ret |= bench_entries(b, l);
 	}
 	if (!fflush(stdout))
 		return ret;
@@ -203,6 +220,23 @@ static unsigned long parse_number(const char *what, const char *text,
 	return 0;
 }
 
+/* As many as there are, separated by commas; 0 if one is not a size. */
+static size_t parse_sizes(struct bench *b, char *list)
+{
+	char *text;
+
+	for (b->nr_sizes = 0; (text = strsep(&list, ",")); b->nr_sizes++) {
+		if (b->nr_sizes == MAX_SIZES) {
+			fprintf(stderr, "vmap_layouts: more than %d sizes\n", MAX_SIZES);
+			return 0;
+		}
+		b->sizes[b->nr_sizes] = parse_number("bytes", text, DMABUF_VMAP_TEST_MAX_BYTES);
+		if (!b->sizes[b->nr_sizes])
+			return 0;
+	}
+	return b->nr_sizes;
+}
+
 /* NULL and a message if there is no such entry. */
 static const char *parse_entry(const char *name)
 {
@@ -231,10 +265,13 @@ static int parse_options(struct bench *b, int argc, char **argv)
 			print_usage(stdout);
 			exit(EXIT_SUCCESS);
 		case 'b':
-			b->bytes = parse_number("bytes", optarg, DMABUF_VMAP_TEST_MAX_BYTES);
+			if (!parse_sizes(b, optarg))
+				return -1;
 			break;
 		case 'r':
 			b->rounds = parse_number("rounds", optarg, DMABUF_VMAP_TEST_MAX_ROUNDS);
+			if (!b->rounds)
+				return -1;
 			break;
 		case 'e':
 			b->entry = parse_entry(optarg);
@@ -244,8 +281,6 @@ static int parse_options(struct bench *b, int argc, char **argv)
 		default:
 			return -1;
 		}
-		if (!b->bytes || !b->rounds)
-			return -1;
 	}
 	for (int i = optind; i < argc; i++) {
 		if (!find_layout(argv[i])) {
@@ -273,7 +308,11 @@ static int open_bench(struct bench *b)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .bytes = DEFAULT_BYTES, .rounds = DEFAULT_ROUNDS };
+	struct bench b = {
+		.sizes = { DEFAULT_BYTES },
+		.nr_sizes = 1,
+		.rounds = DEFAULT_ROUNDS,
+	};
 
 	if (parse_options(&b, argc, argv))
 		return 2;
