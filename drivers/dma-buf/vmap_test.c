@@ -40,14 +40,16 @@
 
 /**
  * struct vmap_test_file - an open test file
- * @lock: serializes HOLD and UNHOLD
+ * @lock: serializes HOLD, UNHOLD and LAYOUT
  * @held: the dma-buf that is kept mapped, or NULL
  * @map: the mapping of @held
+ * @area: memory for LAYOUT
  */
 struct vmap_test_file {
-	struct mutex lock;	/* HOLD against UNHOLD */
+	struct mutex lock;	/* of all below */
 	struct dma_buf *held;
 	struct iosys_map map;
+	struct vmap_test_area area;
 };
 
 /* The device of the device mapping. */
@@ -622,7 +624,9 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 	case _IOC_NR(DMABUF_VMAP_TEST_UNHOLD):
 		return vmap_test_unhold(file, uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_LAYOUT):
-		return vmap_test_layout(uarg, _IOC_SIZE(cmd));
+		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
+			return vmap_test_layout(&file->area, uarg,
+						_IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
 }
@@ -644,6 +648,7 @@ static int vmap_test_release(struct inode *inode, struct file *filp)
 
 	if (file->held)
 		vmap_test_drop_held(file);
+	vmap_test_area_free(&file->area);
 	mutex_destroy(&file->lock);
 	kfree(file);
 	return 0;

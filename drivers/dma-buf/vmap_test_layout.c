@@ -29,15 +29,13 @@
 
 /**
  * struct layout_memory - memory in a layout
- * @area: all of it, contiguous and ascending, or NULL
- * @area_pages: size of @area, a power of two
+ * @area: its first page, from which on it is contiguous and ascending
  * @sgt: one entry for each block, in the order of the layout
  * @pages: the pages of @sgt, in its order, or NULL
  * @nr_pages: number of @pages
  */
 struct layout_memory {
 	struct page *area;
-	unsigned long area_pages;
 	struct sg_table sgt;
 	struct page **pages;
 	unsigned int nr_pages;
@@ -107,24 +105,44 @@ static void layout_free(struct layout_memory *mem)
 {
 	vfree(mem->pages);
 	sg_free_table(&mem->sgt);
-	if (mem->area)
-		free_contig_range(page_to_pfn(mem->area), mem->area_pages);
+}
+
+/**
+ * vmap_test_area_free() - free what LAYOUT has kept
+ * @area: may be empty, and is afterwards
+ */
+void vmap_test_area_free(struct vmap_test_area *area)
+{
+	if (area->page)
+		free_contig_range(page_to_pfn(area->page), area->nr_pages);
+	area->page = NULL;
+}
+
+static int layout_get_area(struct vmap_test_area *area, unsigned long nr_pages)
+{
+	nr_pages = roundup_pow_of_two(nr_pages);
+	if (area->page && area->nr_pages == nr_pages)
+		return 0;
+
+	vmap_test_area_free(area);
+	area->page = alloc_contig_pages(nr_pages, GFP_KERNEL | __GFP_NOWARN,
+					numa_mem_id(), NULL);
+	area->nr_pages = nr_pages;
+	return area->page ? 0 : -ENOMEM;
 }
 
 /* Whatever is returned, the caller calls layout_free(). */
-static int layout_build(struct layout_memory *mem,
+static int layout_build(struct layout_memory *mem, struct vmap_test_area *area,
 			const struct dmabuf_vmap_layout *arg)
 {
 	const u32 bytes = arg->bytes, block = arg->block;
 	int ret;
 
 	mem->nr_pages = bytes >> PAGE_SHIFT;
-	mem->area_pages = roundup_pow_of_two(mem->nr_pages);
-	mem->area = alloc_contig_pages(mem->area_pages,
-				       GFP_KERNEL | __GFP_NOWARN,
-				       numa_mem_id(), NULL);
-	if (!mem->area)
-		return -ENOMEM;
+	ret = layout_get_area(area, mem->nr_pages);
+	if (ret)
+		return ret;
+	mem->area = area->page;
 
 	ret = sg_alloc_table(&mem->sgt, bytes / block, GFP_KERNEL);
 	if (!ret)
@@ -265,13 +283,15 @@ static int layout_check(const struct dmabuf_vmap_layout *arg)
 
 /**
  * vmap_test_layout() - DMABUF_VMAP_TEST_LAYOUT
+ * @area: kept by the caller, who lets only one call at a time use it
  * @uarg: user address of a struct dmabuf_vmap_layout
  * @usize: its size according to the caller
  *
  * Context: May sleep, for as long as the rounds take.
  * Return: 0 or an error.
  */
-long vmap_test_layout(void __user *uarg, size_t usize)
+long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
+		      size_t usize)
 {
 	struct layout_memory mem = {};
 	struct dmabuf_vmap_layout arg;
@@ -283,7 +303,7 @@ long vmap_test_layout(void __user *uarg, size_t usize)
 		return ret;
 
 	arg.result = (struct dmabuf_vmap_result){ .bytes = arg.bytes };
-	ret = layout_build(&mem, &arg);
+	ret = layout_build(&mem, area, &arg);
 	if (!ret)
 		ret = layout_measure(&mem, &arg);
 	if (!ret)

@@ -10,7 +10,21 @@
 
 #include "vmap_test.h"
 
+struct page;
 struct sg_table;
+
+/**
+ * struct vmap_test_area - contiguous memory that LAYOUT takes its blocks from
+ * @page: its first page, NULL if there is none
+ * @nr_pages: its size, a power of two
+ *
+ * An open file keeps it for the next LAYOUT of that size: getting the memory
+ * takes longer than all that is to be measured.
+ */
+struct vmap_test_area {
+	struct page *page;
+	unsigned long nr_pages;
+};
 
 /* Not every kernel that is measured has it: NULL where it is missing. */
 void *vmap_sg(const struct sg_table *sgt,
@@ -24,6 +38,8 @@ int vmap_test_report_rounds(const struct dmabuf_vmap_round *rounds, u32 n,
 void vmap_test_describe(const void *vaddr, struct dmabuf_vmap_result *res);
 void vmap_test_count_leaves(const void *vaddr, struct dmabuf_vmap_result *res);
 void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n);
-long vmap_test_layout(void __user *uarg, size_t usize);
+long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
+		      size_t usize);
+void vmap_test_area_free(struct vmap_test_area *area);
 
 #endif	/* __DMABUF_VMAP_TEST_PRIV_H */
