@@ -4,7 +4,8 @@
 # Builds the guest's initramfs: an uncompressed newc cpio, the same bytes for
 # the same input, without root.
 #
-#	GEN_INIT_CPIO=BUILD/usr/gen_init_cpio initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY
+#	GEN_INIT_CPIO=BUILD/usr/gen_init_cpio \
+#		initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY [SCRIPT.sh|MODULE.ko]...
 #
 # GEN_INIT_CPIO	the kernel's own cpio writer, from a build directory
 # SYSROOT	where the guest's programs and libraries are taken from; empty
@@ -12,7 +13,8 @@
 #		gives tr and dd (coreutils) if it has them.
 #
 # /bin/sh is mksh, all else in the user land is toybox but for tr, which
-# run_kselftest.sh can do without but is better with, and dd.
+# run_kselftest.sh can do without but is better with, and dd. A script becomes
+# /bin/SCRIPT, a module /lib/modules/MODULE.ko.
 set -eu
 
 die()
@@ -21,10 +23,11 @@ die()
 	exit 1
 }
 
-[ $# -eq 3 ] || die "usage: initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY"
+[ $# -ge 3 ] || die "usage: initramfs.sh OUTFILE KSELFTEST_DIR INIT_BINARY [SCRIPT.sh|MODULE.ko]..."
 out=$1
 kselftest=$2
 init=$3
+shift 3
 sysroot=${SYSROOT:-}
 writer=${GEN_INIT_CPIO:-}
 
@@ -32,6 +35,9 @@ writer=${GEN_INIT_CPIO:-}
 [ -x "$writer" ] || die "no program $writer: build usr/gen_init_cpio in the kernel tree"
 [ -x "$kselftest/run_kselftest.sh" ] || die "$kselftest: no installed kselftest tree"
 [ -x "$init" ] || die "$init: no such program"
+for extra; do
+	[ -f "$extra" ] || die "$extra: no such file"
+done
 # An absolute link, which would lead out of the sysroot.
 mksh=$sysroot$(readlink "$sysroot/bin/mksh-static") || die "$sysroot/bin/mksh-static is missing: install mksh"
 toybox=$sysroot/usr/bin/toybox
@@ -62,6 +68,19 @@ copy_programs()
 			cp "$sysroot/usr/bin/$program" "$root/usr/bin/$program"
 	done
 	cp -RL "$kselftest" "$root/kselftest"
+}
+
+# copy_extras FILE...
+copy_extras()
+{
+	mkdir -p "$root/lib/modules"
+	for extra; do
+		name=${extra##*/}
+		case $name in
+		*.ko) cp "$extra" "$root/lib/modules/$name" ;;
+		*) cp "$extra" "$root/bin/${name%.sh}" ;;
+		esac
+	done
 }
 
 # A line for each library or interpreter that an ELF file asks for by name.
@@ -138,6 +157,7 @@ list()
 }
 
 copy_programs
+copy_extras "$@"
 blank=$(find "$root" -name '*[[:space:]]*' | head -n 1)
 [ -z "$blank" ] || die "a blank in a file name: ${blank#"$root"}"
 arch=$(triplet)
