@@ -49,7 +49,11 @@ DEFINE_GUARD_COND(mmap_read_lock, _try, mmap_read_trylock(_T))
 #endif
 
 /* 6.16: contiguous PTEs are undone as blocks; 6.12 makes none where it matters */
-#define arch_vmap_pte_range_unmap_size(addr, pte)	PAGE_SIZE
+static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
+							   pte_t *ptep)
+{
+	return PAGE_SIZE;
+}
 
 /* 7.1: heap pages charged to the memcg of whoever allocates them */
 #define mem_accounting		false
