@@ -22,7 +22,7 @@ READY_KERNEL := 6.12
 KNOWN_ARCH := x86_64 arm64
 READY_ARCH := x86_64
 KNOWN_VARIANT := stock patched rfc
-READY_VARIANT := stock patched
+READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_V := 0 1
@@ -71,7 +71,10 @@ endif
 SRC := $(OUT)/src/$(TREE)
 WORK := $(OUT)/$(TREE)-$(ARCH)
 HOST := $(OUT)/host
-VARIANTS := stock patched
+# What VARIANT is compared with stock: ours, or the RFC in place of it.  The
+# bench compares all of them; lint looks at ours.
+TESTED := $(or $(filter rfc,$(if $(filter lint,$(MAKECMDGOALS)),,$(VARIANT))),patched)
+VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock rfc patched,stock $(TESTED))
 PRISTINE := $(SRC)/pristine/.vmap-stamp
 OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
 BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
@@ -84,13 +87,14 @@ IMAGE_arm64 := arch/arm64/boot/Image
 
 .PHONY: all
 all: kernels $(INITRAMFS)
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) icount wall
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
 
 .PHONY: help
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
+	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
 	@echo 'make clean       remove what was built, keep the kernel source'
@@ -102,7 +106,8 @@ help:
 	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH) (working: $(READY_ARCH))'
 	@echo 'KERNEL_SRC=DIR   a kernel tree of yours instead of the package; it is only read'
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
-	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT) (working: $(READY_VARIANT))'
+	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
+	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 
@@ -117,8 +122,7 @@ kselftest: $(KSELFTEST)
 initramfs: $(INITRAMFS)
 
 config: $(OVERLAYS)
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock config
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) patched config
+	$(Q)set -e; for v in $(VARIANTS); do scripts/build.sh $(KERNEL) $(ARCH) $$v config; done
 
 $(HOST)/%: scripts/%.c | packages
 	$(Q)mkdir -p $(@D)
@@ -146,15 +150,22 @@ $(foreach v,$(VARIANTS),$(if $(wildcard $(SRC)/$v/build-$(ARCH)/$(IMAGE_$(ARCH))
 
 $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
 		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT)
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) patched kselftest
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock kselftest
 
-$(INITRAMFS): $(KSELFTEST) $(HOST)/init scripts/guest/initramfs.sh
-	$(Q)GEN_INIT_CPIO=$(SRC)/patched/build-$(ARCH)/usr/gen_init_cpio \
-		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init
+# Every variant has the same configuration, so stock's module serves all of them
+STOCK := $(SRC)/stock/build-$(ARCH)
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init $(wildcard scripts/guest/*.sh) $(STOCK)/.built
+	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio scripts/guest/initramfs.sh $@ $(<D) \
+		$(HOST)/init scripts/guest/test_vmalloc.sh $(STOCK)/lib/test_vmalloc.ko
+
+.PHONY: bench
+bench: kernels $(INITRAMFS)
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
 
 .PHONY: check
 check: kernels $(INITRAMFS)
-	$(Q)scripts/check.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
 .PHONY: shell
 shell: kernels $(INITRAMFS)

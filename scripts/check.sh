@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# check.sh SERIES ARCH: every test; the last line is "N passed, N failed[, N skipped]"
+# check.sh SERIES ARCH VARIANT: every test of the variant, beside stock; the last
+# line is "N passed, N failed[, N skipped]"
 #
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
 
@@ -25,21 +26,25 @@ host_tests() {
 	done
 }
 
-# run_jobs VARIANT NAME JOB...: a guest's tests are those of its port; that it
+# run_jobs KERNEL NAME JOB...: a guest's tests are those of its port; that it
 # ended well is a test of its own
 run_jobs() {
-	variant=$1
+	kernel=$1
 	name=$2
 	shift 2
-	say "$variant $series $arch: $*"
+	say "$kernel $series $arch: $*"
 	status=0
-	"$top/scripts/boot.sh" "$series" "$arch" "$variant" wall "$name" "$@" || status=$?
-	guest_ended "$variant" "$name" "$status"
-	[ ! -e "$out/log/$variant-$name.port" ] ||
-		cp "$out/log/$variant-$name.port" "$results/$variant-$name.ktap"
+	"$top/scripts/boot.sh" "$series" "$arch" "$kernel" wall "$name" "$@" || status=$?
+	guest_ended "$kernel" "$name" "$status"
+	keep_port "$kernel" "$name"
 }
 
-# guest_ended VARIANT NAME STATUS: vm-run's 1 is a failed test, counted elsewhere
+# keep_port KERNEL NAME: what the guest has said is counted
+keep_port() {
+	[ ! -e "$out/log/$1-$2.port" ] || cp "$out/log/$1-$2.port" "$results/$1-$2.ktap"
+}
+
+# guest_ended KERNEL NAME STATUS: vm-run's 1 is a failed test, counted elsewhere
 guest_ended() {
 	case $3 in
 	0 | 1) ok=ok ;;
@@ -59,7 +64,7 @@ guest_ended() {
 boot_time() {
 	start=$(date +%s%N)
 	status=0
-	"$top/scripts/boot.sh" "$series" "$arch" patched wall boot run true || status=$?
+	"$top/scripts/boot.sh" "$series" "$arch" "$variant" wall boot run true || status=$?
 	ms=$((($(date +%s%N) - start) / 1000000))
 	ok=ok
 	[ $status = 0 ] && [ $ms -lt $((BOOT_LIMIT * 1000)) ] || ok="not ok"
@@ -69,19 +74,22 @@ boot_time() {
 
 bench() {
 	status=0
-	"$top/scripts/bench.sh" "$series" "$arch" icount || status=$?
-	set -- "$out/log/stock-bench-icount.port" "$out/log/patched-bench-icount.port"
-	for f; do
-		[ -e "$f" ] || : >"$f"
+	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount || status=$?
+	for kernel in stock "$variant"; do
+		keep_port "$kernel" bench-icount
+		port=$out/log/$kernel-bench-icount.port
+		[ -e "$port" ] || : >"$port"
 	done
-	awk -f "$top/scripts/bounds.awk" "$@" >"$results/bounds.tap"
+	awk -v variant="$variant" -f "$top/scripts/bounds.awk" \
+		"$out/log/stock-bench-icount.port" "$port" >"$results/bounds.tap"
 	printf 'TAP version 13\n1..1\n%s 1 - the bench runs\n' \
 		"$([ $status = 0 ] && echo ok || echo 'not ok')" >"$results/bench.tap"
 }
 
-[ $# = 2 ] || die "usage: check.sh SERIES ARCH"
+[ $# = 3 ] || die "usage: check.sh SERIES ARCH VARIANT"
 series=$1
 arch=$2
+variant=$3
 out=$OUT/${TREE:-$series}-$arch
 results=$out/check
 rm -rf "$results"
@@ -89,9 +97,10 @@ mkdir -p "$results"
 
 host_tests
 boot_time
-run_jobs patched kunit kunit
-run_jobs patched kselftest kselftest -c dmabuf-heaps
-run_jobs stock kselftest kselftest -c dmabuf-heaps
+run_jobs "$variant" kunit kunit
+for kernel in "$variant" stock; do
+	run_jobs "$kernel" kselftest kselftest -c dmabuf-heaps + run /bin/test_vmalloc
+done
 bench
 cd "$results"
 "$OUT/host/ktap" ./*.tap ./*.ktap

@@ -1,23 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# report.awk -v series= -v arch= -v json=FILE RUN=FILE...: stock beside patched
+# report.awk -v series= -v arch= -v variants="stock..." -v json=FILE RUN=FILE...:
+# variants side by side, each with how many times stock is the slower one
 #
-# Each RUN is VARIANT-MODE: stock-icount, patched-icount, stock-wall, patched-wall;
-# its FILE is the output of vmap_bench, lines separated by tabs:
+# Each RUN is VARIANT-MODE, MODE being icount or wall, and may be given more than
+# once.  Its FILE is what a guest has printed, of which these lines count,
+# separated by tabs (see vmap_bench, vmap_layouts and test_vmalloc):
 #	bench user layout op bytes rounds min median max
+#	leaves bytes pud pmd cont pte table_bytes nents
+#	layout user layout bytes pud pmd cont pte table_bytes nents
 # The medians are printed; results.json has everything:
 #
 # {
 #   "schema": "vmap-results", "version": 1,
 #   "series": "6.12", "arch": "x86_64",
 #   "results": [
-#     { "variant": "stock|patched", "mode": "icount|wall",
-#       "unit": "instructions|ns", "user": "kernel", "layout": "fresh",
-#       "op": "alloc|mmap|vmap|vunmap|free", "bytes": 134217728,
-#       "rounds": 5, "min": 1, "median": 2, "max": 3 }, ...
+#     { "variant": "stock|rfc|patched", "mode": "icount|wall",
+#       "unit": "instructions|ns", "user": "kernel|sg|pages|test_vmalloc",
+#       "layout": "fresh", "op": "alloc|mmap|vmap|vunmap|free",
+#       "bytes": 134217728, "rounds": 5, "min": 1, "median": 2, "max": 3,
+#       "extents": 1, "leaves": 64 }, ...
 #   ]
 # }
 #
-# A change of the meaning of a field raises "version"; a new field does not.
+# The user is the in-kernel user of a heap buffer, vmap_sg() of a table (or what
+# heaps do without it), vmap() of an array of pages, or lib/test_vmalloc.c, where
+# op is the test.  Extents (entries of the sg_table) and leaves are those of what
+# a vmap has made.  A change of the meaning of a field raises "version"; a new
+# field does not.
 
 function fail(what) {
 	print "report: " what > "/dev/stderr"
@@ -48,104 +57,190 @@ function time_of(ns) {
 	return ns " ns"
 }
 
-function ratio(stock, patched) {
-	return patched > 0 ? sprintf("%.*fx", stock < 10 * patched ? 2 : 1, stock / patched) : "-"
+function ratio(stock, other) {
+	return other > 0 ? sprintf("%.*fx", stock < 10 * other ? 2 : 1, stock / other) : "-"
 }
 
 BEGIN {
 	FS = "\t"
-	nruns = split("stock-icount patched-icount stock-wall patched-wall", runs, " ")
-	for (i = 1; i < ARGC; i++) {
-		if (ARGV[i] !~ /=/)
-			continue
-		path[substr(ARGV[i], 1, index(ARGV[i], "=") - 1)] = substr(ARGV[i], index(ARGV[i], "=") + 1)
-		ARGV[i] = ""
-	}
-	for (i = 1; i <= nruns; i++)
-		read_run(runs[i])
-	for (i = 1; i <= nruns; i++)
-		same_keys(runs[i])
-	table()
+	nvariants = split(variants, variant, " ")
+	nmodes = split("icount wall", modes, " ")
+	width["icount"] = 13
+	width["wall"] = 11
+	what["icount"] = "guest instructions"
+	what["wall"] = "wall time"
+	for (i = 1; i < ARGC; i++)
+		if (ARGV[i] ~ /=/)
+			read_run(substr(ARGV[i], 1, index(ARGV[i], "=") - 1),
+				substr(ARGV[i], index(ARGV[i], "=") + 1))
+	for (i = 1; i <= nvariants; i++)
+		for (j = 1; j <= nmodes; j++)
+			same_keys(variant[i], modes[j])
+	sort_keys()
+	table("kernel", "buffers of the heap, fresh memory", "op", "icount wall")
+	table("sg", "vmap_sg() of memory in blocks", "layout", "icount")
+	table("pages", "vmap() of an array of the same pages", "layout", "icount")
+	table("test_vmalloc", "lib/test_vmalloc.c", "test", "icount")
+	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
 	write_json()
 	exit
 }
 
-function read_run(run,    line, f, n, key, lines, status) {
-	if (!(run in path))
-		fail(run ": no file given")
-	while ((status = (getline line < path[run])) > 0) {
-		if (line !~ /^bench\t/)
-			continue
+function read_run(run, path,    line, f, n, lines, status) {
+	while ((status = (getline line < path)) > 0) {
 		n = split(line, f, "\t")
-		if (n != 9 || f[5] !~ /^[0-9]+$/ || f[6] !~ /^[0-9]+$/ || f[7] !~ /^[0-9]+$/ ||
-		    f[8] !~ /^[0-9]+$/ || f[9] !~ /^[0-9]+$/)
-			fail(path[run] ": bad line: " line)
-		key = f[2] FS f[3] FS f[5] FS f[4]
-		if (!(key in seen)) {
-			seen[key] = 1
-			keys[++nkeys] = key
+		if (f[1] == "bench") {
+			read_bench(run, path, line, f, n)
+			lines++
+		} else if (f[1] == "leaves") {
+			read_leaves(run "\tkernel\tfresh\t" f[2], f, 2)
+		} else if (f[1] == "layout") {
+			read_leaves(run "\t" f[2] "\t" f[3] "\t" f[4], f, 4)
 		}
-		if ((run, key) in median)
-			fail(path[run] ": " f[4] " of " size_of(f[5]) " appears twice")
-		rounds[run, key] = f[6]
-		min[run, key] = f[7]
-		median[run, key] = f[8]
-		max[run, key] = f[9]
-		lines++
 	}
-	close(path[run])
+	close(path)
 	if (status < 0)
-		fail(path[run] ": cannot be read")
+		fail(path ": cannot be read")
 	if (!lines)
-		fail(path[run] ": holds no bench line")
+		fail(path ": holds no bench line")
 }
 
-function same_keys(run,    i, f) {
+function read_bench(run, path, line, f, n,    key, part) {
+	if (n != 9 || f[5] !~ /^[0-9]+$/ || f[6] !~ /^[0-9]+$/ || f[7] !~ /^[0-9]+$/ ||
+	    f[8] !~ /^[0-9]+$/ || f[9] !~ /^[0-9]+$/)
+		fail(path ": bad line: " line)
+	key = f[2] FS f[3] FS f[5] FS f[4]
+	if (!(key in known)) {
+		known[key] = 1
+		keys[++nkeys] = key
+	}
+	split(run, part, "-")
+	seen[part[2], key] = path
+	if ((run, key) in median)
+		fail(path ": " f[4] " of " size_of(f[5]) " appears twice")
+	rounds[run, key] = f[6]
+	min[run, key] = f[7]
+	median[run, key] = f[8]
+	max[run, key] = f[9]
+}
+
+# The count of the leaves, behind field at
+function read_leaves(key, f, at) {
+	leaves[key] = f[at + 1] + f[at + 2] + f[at + 3] + f[at + 4]
+	extents[key] = f[at + 6]
+}
+
+function same_keys(v, mode,    i, f) {
 	for (i = 1; i <= nkeys; i++)
-		if (!((run, keys[i]) in median)) {
+		if (((mode, keys[i]) in seen) && !((v "-" mode, keys[i]) in median)) {
 			split(keys[i], f, FS)
-			fail(path[run] ": " f[4] " of " size_of(f[3]) " (" f[1] ", " f[2] ") is missing")
+			fail(v ", " mode ": " f[4] " of " size_of(f[3]) " (" f[1] ", " f[2] ") is missing")
 		}
 }
 
-function table(    i, f, title, last) {
+# By layout, as they came, then by size; operations as they came
+function sort_keys(    i, j, f, order, n, key) {
 	for (i = 1; i <= nkeys; i++) {
 		split(keys[i], f, FS)
-		title = f[1] " user, " f[2] " memory"
-		if (title != last) {
-			printf "\n%s %s, %s\n", series, arch, title
-			printf "%-8s %-7s | %13s %13s %8s | %11s %11s %8s\n", "", "",
-				"stock", "patched", "ratio", "stock", "patched", "ratio"
-			printf "%-8s %-7s | %36s | %32s\n", "size", "op", "guest instructions", "wall time"
-		}
-		last = title
-		row(keys[i], f[3], f[4])
+		if (!((f[1], f[2]) in order))
+			order[f[1], f[2]] = ++n
+		rank[keys[i]] = order[f[1], f[2]] * 1e15 + f[3] * 100
 	}
-	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
+	for (i = 2; i <= nkeys; i++) {
+		key = keys[i]
+		for (j = i; j > 1 && rank[keys[j - 1]] > rank[key]; j--)
+			keys[j] = keys[j - 1]
+		keys[j] = key
+	}
 }
 
-function row(key, bytes, op,    si, pi, sw, pw) {
-	si = median["stock-icount", key]
-	pi = median["patched-icount", key]
-	sw = median["stock-wall", key]
-	pw = median["patched-wall", key]
-	printf "%-8s %-7s | %13s %13s %8s | %11s %11s %8s\n", size_of(bytes), op,
-		commas(si), commas(pi), ratio(si, pi), time_of(sw), time_of(pw), ratio(sw, pw)
+# All operations of a user, a line each
+function table(user, title, second, columns,    i, j, f, n, m, shown) {
+	n = split(columns, m, " ")
+	for (i = 1; i <= nkeys; i++) {
+		split(keys[i], f, FS)
+		if (f[1] != user)
+			continue
+		if (!shown++)
+			header(title, second, n, m)
+		name(user, f)
+		for (j = 1; j <= n; j++)
+			cells(m[j], keys[i])
+		shape(user, f)
+		printf "\n"
+	}
 }
 
-function write_json(    i, j, f, part, sep) {
+function header(title, second, n, m,    i, j) {
+	printf "\n%s %s, %s\n%-8s %-*s", series, arch, title, "", second_width(second), ""
+	for (i = 1; i <= n; i++) {
+		printf " | %*s", width[m[i]], variant[1]
+		for (j = 2; j <= nvariants; j++)
+			printf " %*s %8s", width[m[i]], variant[j], "ratio"
+	}
+	printf "\n%-8s %-*s", "size", second_width(second), second
+	for (i = 1; i <= n; i++)
+		printf " | %*s", width[m[i]] * nvariants + 10 * (nvariants - 1), what[m[i]]
+	printf second == "test" ? "\n" : " | extents leaves\n"
+}
+
+function second_width(second) {
+	return second == "op" ? 7 : second == "layout" ? 19 : 37
+}
+
+# How a line begins
+function name(user, f) {
+	if (user == "kernel")
+		printf "%-8s %-7s", size_of(f[3]), f[4]
+	else if (user == "test_vmalloc")
+		printf "%-8s %-37s", size_of(f[3]), f[4]
+	else
+		printf "%-8s %-12s %-6s", size_of(f[3]), f[2], f[4]
+}
+
+function show(mode, value) {
+	return mode == "icount" ? commas(value) : time_of(value)
+}
+
+function cells(mode, key,    i, stock, other) {
+	if (!((mode, key) in seen)) {
+		printf " | %*s", width[mode] * nvariants + 10 * (nvariants - 1), ""
+		return
+	}
+	stock = median[variant[1] "-" mode, key]
+	printf " | %*s", width[mode], show(mode, stock)
+	for (i = 2; i <= nvariants; i++) {
+		other = median[variant[i] "-" mode, key]
+		printf " %*s %8s", width[mode], show(mode, other), ratio(stock, other)
+	}
+}
+
+# What the last variant has made of it
+function shape(user, f,    key) {
+	key = variant[nvariants] "-icount\t" f[1] "\t" f[2] "\t" f[3]
+	if (f[4] == "vmap" && key in leaves)
+		printf " | %7d %6d", extents[key], leaves[key]
+}
+
+function write_json(    i, j, k, f, run, sep, key) {
 	printf "{\n  \"schema\": \"vmap-results\", \"version\": 1,\n" > json
-	printf "  \"series\": \"%s\", \"arch\": \"%s\",\n  \"results\": [\n", series, arch > json
-	for (i = 1; i <= nruns; i++) {
-		split(runs[i], part, "-")
-		for (j = 1; j <= nkeys; j++) {
-			split(keys[j], f, FS)
-			printf "%s    { \"variant\": \"%s\", \"mode\": \"%s\", \"unit\": \"%s\", ", sep, part[1], part[2], part[2] == "icount" ? "instructions" : "ns" > json
-			printf "\"user\": \"%s\", \"layout\": \"%s\", \"op\": \"%s\", \"bytes\": %s, ", f[1], f[2], f[4], f[3] > json
-			printf "\"rounds\": %s, \"min\": %s, \"median\": %s, \"max\": %s }", rounds[runs[i], keys[j]], min[runs[i], keys[j]], median[runs[i], keys[j]], max[runs[i], keys[j]] > json
-			sep = ",\n"
-		}
-	}
+	printf "  \"series\": \"%s\", \"arch\": \"%s\",\n  \"results\": [", series, arch > json
+	for (j = 1; j <= nmodes; j++)
+		for (i = 1; i <= nvariants; i++)
+			for (k = 1; k <= nkeys; k++) {
+				run = variant[i] "-" modes[j]
+				if (!((run, keys[k]) in median))
+					continue
+				split(keys[k], f, FS)
+				printf "%s\n    { \"variant\": \"%s\", \"mode\": \"%s\", \"unit\": \"%s\", ", sep, variant[i], modes[j], modes[j] == "icount" ? "instructions" : "ns" > json
+				printf "\"user\": \"%s\", \"layout\": \"%s\", \"op\": \"%s\", \"bytes\": %s, ", f[1], f[2], f[4], f[3] > json
+				printf "\"rounds\": %s, \"min\": %s, \"median\": %s, \"max\": %s", rounds[run, keys[k]], min[run, keys[k]], median[run, keys[k]], max[run, keys[k]] > json
+				key = run "\t" f[1] "\t" f[2] "\t" f[3]
+				if (f[4] == "vmap" && key in leaves)
+					printf ", \"extents\": %d, \"leaves\": %d", extents[key], leaves[key] > json
+				printf " }" > json
+				sep = ","
+			}
 	printf "\n  ]\n}\n" > json
 	if (close(json))
 		fail(json ": cannot be written")

@@ -1,25 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# report.sh SERIES ARCH: the table of the last four bench runs, and results.json
+# report.sh SERIES ARCH "VARIANT..." PART...: the tables of the last bench runs,
+# and results.json
 #
-# The schema of results.json is described in report.awk.
+# VARIANT and PART are those of bench.sh.  The schema of results.json is
+# described in report.awk.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-[ $# = 2 ] || die "usage: report.sh SERIES ARCH"
-out=$OUT/${TREE:-$1}-$2
+[ $# -ge 4 ] || die "usage: report.sh SERIES ARCH \"VARIANT...\" PART..."
+series=$1
+arch=$2
+variants=$3
+shift 3
+out=$OUT/${TREE:-$series}-$arch
 json=$out/results.json
 runs=
-for mode in icount wall; do
-	for variant in stock patched; do
-		runs="$runs $variant-$mode=$out/log/$variant-bench-$mode.port"
+for part; do
+	mode=$part
+	[ "$part" = wall ] || mode=icount
+	for variant in $variants; do
+		runs="$runs $variant-$mode=$out/log/$variant-bench-$part.port"
 	done
 done
 
 rm -f "$json"
 # shellcheck disable=SC2086 # a list
-awk -f "$top/scripts/report.awk" -v series="$1" -v arch="$2" -v json="$json.part" $runs || {
+awk -f "$top/scripts/report.awk" -v series="$series" -v arch="$arch" \
+	-v variants="$variants" -v json="$json.part" $runs || {
 	rm -f "$json.part"
 	exit 1
 }

@@ -16,6 +16,14 @@ fetch() {
 
 # --- variables ------------------------------------------------------------
 
+# builds VARIANTS ARG...: make would build these kernels
+builds() {
+	want=$1
+	shift
+	front -n "$@" 2>&1 | sed -n 's/^scripts.build.sh 6.12 x86_64 \([a-z]*\)$/\1/p' >out
+	[ "$(paste -sd ' ' out)" = "$want" ]
+}
+
 test_variables() {
 	check "KERNEL=5.10 is refused" refuses 'KERNEL=5.10: not one of 6.12 7.3' front KERNEL=5.10
 	check "an empty KERNEL is refused" refuses 'KERNEL=: not one of' front KERNEL=
@@ -240,6 +248,9 @@ test_variables
 mkdir -p out.d/host
 touch out.d/.vmap-out
 cp "$tools/progress" out.d/host/
+check "VARIANT=rfc takes the place of ours" builds 'stock rfc' kernels VARIANT=rfc
+check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stock
+check "make bench compares all" builds 'stock rfc patched' bench
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
 test_kernel_src
 test_package

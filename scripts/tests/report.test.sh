@@ -7,42 +7,67 @@ set -eu
 
 log=out.d/6.12-x86_64/log
 json=out.d/6.12-x86_64/results.json
+tab=$(printf '\t')
+SIZE=134217728
 
-# line OP BYTES MEDIAN
+# line USER LAYOUT OP BYTES MEDIAN
 line() {
-	printf 'bench\tkernel\tfresh\t%s\t%s\t5\t%s\t%s\t%s\n' "$1" "$2" "$3" "$3" "$3"
+	printf 'bench\t%s\t%s\t%s\t%s\t5\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$5" "$5" "$5"
 }
 
-# runs: four good runs
+# run VARIANT PART PERCENT: a good run, at so much of what stock takes
+run_of() {
+	{
+		echo '@@ stage run'
+		line kernel fresh vmap $SIZE $((3486700 * $3 / 100))
+		line kernel fresh vunmap $SIZE $((334900 * $3 / 100))
+		line kernel fresh vmap 4096 $((4400 * $3 / 100))
+		printf 'leaves\t%s\t0\t60\t0\t4\t4096\t3\n' $SIZE
+		if [ "$2" != wall ]; then
+			line sg 1m vmap $SIZE $((3500000 * $3 / 100))
+			line sg 64k vmap $SIZE $((3600000 * $3 / 100))
+			line sg 4k-scattered vmap $SIZE $((4000000 * $3 / 100))
+			line sg page vmap 4096 $((4400 * $3 / 100))
+			line pages run vmap $SIZE $((1800000 * $3 / 100))
+			line pages 4k-scattered vmap $SIZE $((1800000 * $3 / 100))
+			line test_vmalloc pages fix_size_alloc_test 4096 7000
+		fi
+		echo '@@ exit 0'
+	} >$log/"$1-bench-$2.port"
+}
+
+# runs: good runs, and a fast kernel that keeps every bound
 runs() {
 	rm -rf out.d
 	mkdir -p $log
-	for mode in icount wall; do
-		{
-			echo '@@ stage run'
-			line vmap 134217728 3486709
-			line vunmap 134217728 334973
-			line vmap 4096 4433
-			echo '@@ exit 0'
-		} >$log/stock-bench-$mode.port
-		{
-			line vmap 134217728 12000
-			line vunmap 134217728 1200
-			line vmap 4096 1500
-		} >$log/patched-bench-$mode.port
+	for part in icount wall; do
+		run_of stock $part 100
+		run_of rfc $part 50
+		run_of patched $part 10
 	done
+	sed -i -e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}7000${tab}8000${tab}9000/" \
+		-e "s/vunmap${tab}$SIZE${tab}5${tab}.*/vunmap${tab}$SIZE${tab}5${tab}2000${tab}3000${tab}3500/" \
+		$log/patched-bench-icount.port
+}
+
+# compare VARIANTS
+compare() {
+	OUT=$tmp/out.d "$top/scripts/report.sh" 6.12 x86_64 "$1" icount wall
 }
 
 report() {
-	OUT=$tmp/out.d "$top/scripts/report.sh" 6.12 x86_64
+	compare 'stock patched'
 }
 
+# bounds VARIANT
 bounds() {
-	awk -f "$top/scripts/bounds.awk" $log/stock-bench-icount.port $log/patched-bench-icount.port
+	awk -v variant="$1" -f "$top/scripts/bounds.awk" $log/stock-bench-icount.port \
+		$log/"$1"-bench-icount.port
 }
 
+# all_kept VARIANT N
 all_kept() {
-	prints '^1..4' bounds && [ "$(grep -c '^ok' out)" = 4 ]
+	prints "^1..$2" bounds "$1" && [ "$(grep -c '^ok' out)" = "$2" ]
 }
 
 # no_table ERE: refused with one line, and no results are left
@@ -56,35 +81,75 @@ json_has() {
 }
 
 runs
-check "the table: instructions and wall time" \
-	prints '^128 MiB  vmap +[|] +3,486,709 +12,000 +290.6x [|] +3.49 ms +12.00 us' report
+check "the table: instructions, wall time, extents and leaves" \
+	prints '^128 MiB  vmap +[|] +3,486,700 +8,000 +435.8x [|] +3.49 ms +348.67 us +10.0x [|] +3 +64$' report
+check "a table of layouts" prints '^128 MiB  64k +vmap +[|] +3,600,000 +360,000 +10.0x$' report
+check "a table of the tests of vmalloc" \
+	prints '^4 KiB +fix_size_alloc_test +[|] +7,000 +7,000 +1.00x$' report
 check "says what instructions are not" prints 'path length, not cache, TLB or barrier cost' report
+check "three variants side by side" \
+	prints '^128 MiB  vunmap +[|] +334,900 +167,450 +2.00x +3,000 +111.6x [|] +334.90 us +167.45 us' \
+	compare 'stock rfc patched'
+runs
+report >/dev/null
 check "results.json: schema" json_has '"schema": "vmap-results", "version": 1'
-check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vunmap", "bytes": 134217728, "rounds": 5, "min": 1200, "median": 1200'
+check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vmap", "bytes": 134217728, "rounds": 5, "min": 7000, "median": 8000, "max": 9000, "extents": 3, "leaves": 64 }'
 : >$log/patched-bench-icount.port
 check "an empty run" no_table 'patched-bench-icount.port: holds no bench line$'
 rm $log/patched-bench-icount.port
 check "a missing run" no_table 'patched-bench-icount.port: cannot be read$'
 runs
-sed -i '$d' $log/patched-bench-wall.port
-check "a run that is cut short" no_table 'patched-bench-wall.port: vmap of 4 KiB .* is missing$'
+sed -i '/4096/d' $log/patched-bench-wall.port
+check "a run that is cut short" no_table 'patched, wall: vmap of 4 KiB .* is missing$'
 runs
 printf 'bench\tkernel\tfresh\tvmap\t655\n' >>$log/stock-bench-wall.port
 check "a line that is cut short" no_table 'stock-bench-wall.port: bad line: bench'
 runs
-line vmap 4096 7 >>$log/stock-bench-wall.port
+line kernel fresh vmap 4096 7 >>$log/stock-bench-wall.port
 check "a figure that appears twice" no_table 'stock-bench-wall.port: vmap of 4 KiB appears twice$'
 
+# spoil USER LAYOUT OP BYTES MEDIAN [VARIANT]: in place of what it was
+spoil() {
+	sed -i "/^bench$tab$1$tab$2$tab$3$tab$4$tab/d" $log/"${6:-patched}"-bench-icount.port
+	line "$@" >>$log/"${6:-patched}"-bench-icount.port
+}
+
+# breaks ERE WHAT...: spoiled, one bound and no other is broken, and says so
+breaks() {
+	want=$1
+	shift
+	runs
+	spoil "$@"
+	tested=patched
+	[ "${6-}" != rfc ] || tested=rfc
+	prints "^not ok [0-9]+ - $want" bounds $tested && [ "$(grep -c '^not ok' out)" = 1 ]
+}
+
 runs
-check "bounds: all kept" all_kept
-line vmap 134217728 30001 >$log/patched-bench-icount.port
-check "bounds: too slow" prints '^not ok 1 - 128 MiB vmap patched, at most 30000: 30001 ' bounds
-check "bounds: missing" prints '^not ok 2 - 128 MiB vunmap patched, at most 4000: no ' bounds
-line vmap 134217728 0 >$log/patched-bench-icount.port
-check "bounds: nothing measured" prints '^not ok 1 ' bounds
-line vmap 134217728 3000000 >$log/stock-bench-icount.port
-check "bounds: stock is not what it was" prints '^not ok 3 - .* 3486709 within 10%: 3000000 ' bounds
+check "bounds: all kept" all_kept patched 11
+check "bounds: the RFC has others" all_kept rfc 6
+check "bounds: heap buffer, vmap" \
+	breaks '128 MiB, heap buffer, fresh, vmap: patched, at most 8000: 8001 ' kernel fresh vmap $SIZE 8001
+check "bounds: heap buffer, vunmap" \
+	breaks '.*vunmap: patched, at most 3000: 3001 ' kernel fresh vunmap $SIZE 3001
+check "bounds: 1 MiB blocks" breaks '.* 1m, .* at most 400000: 400001 ' sg 1m vmap $SIZE 400001
+check "bounds: 64 KiB blocks" breaks '.* 64k, .* at most 450000: 450001 ' sg 64k vmap $SIZE 450001
+check "bounds: scattered pages" \
+	breaks '.* 4k-scattered, .* at most 1100000: 1100001 ' sg 4k-scattered vmap $SIZE 1100001
+check "bounds: a page of the heap" \
+	breaks 'one page, heap .* at most 2000: 2001 ' kernel fresh vmap 4096 2001
+check "bounds: a page" breaks 'one page, vmap_sg.* at most 2000: 2001 ' sg page vmap 4096 2001
+check "bounds: an array in one run" \
+	breaks ".* run, vmap: patched, at most 1/10 of stock's 1800000: 180001 " pages run vmap $SIZE 180001
+check "bounds: an array of scattered pages" \
+	breaks ".* at most stock's 1800000: 1800001 " pages 4k-scattered vmap $SIZE 1800001
+check "bounds: the RFC is slower than stock" \
+	breaks ".* 1m, vmap: rfc, at most stock's 3500000: 3500001 " sg 1m vmap $SIZE 3500001 rfc
+check "bounds: nothing measured" breaks '.*, at most 8000: 0 ' kernel fresh vmap $SIZE 0
+check "bounds: stock is not what it was" \
+	breaks '.*: stock, 3486709 within 10%: 3000000 ' kernel fresh vmap $SIZE 3000000 stock
 : >$log/stock-bench-icount.port
-check "bounds: an empty stock run" prints '^not ok 3 - .*: no instr' bounds
-check "bounds: which does not stand for the patched one" prints '^not ok 1 - .*: 0 instr' bounds
+check "bounds: an empty stock run" prints '^not ok 1 - .*: no instr' bounds patched
+check "bounds: which does not stand for the patched one" \
+	prints "^not ok .* stock's none: [0-9]+ instr" bounds patched
 finish
