@@ -46,11 +46,11 @@ jobs() {
 	esac
 }
 
-# run VARIANT PART: 1 GiB of contiguous memory is found in 4 GiB only
+# run VARIANT PART: 1 GiB of contiguous memory is found in 6 GiB only
 run() {
 	case $2 in
 	wall) mode=wall memory= ;;
-	sizes) mode=icount memory=4G ;;
+	sizes) mode=icount memory=6G ;;
 	*) mode=icount memory= ;;
 	esac
 	say "$1 $series $arch, $2"
