@@ -23,7 +23,7 @@ SPACE=1500
 kmake() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
-		make -C "$src" O="build-$arch" ARCH="$arch" CC="ccache gcc" HOSTCC="ccache gcc" \
+		make -C "$src" O="build-$arch" ARCH="$arch" CC="$top/scripts/ccache.sh gcc" HOSTCC="ccache gcc" \
 		-j"$(nproc)" "$@"
 }
 
