@@ -55,6 +55,9 @@ static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 	return PAGE_SIZE;
 }
 
+/* 7.1: flags of a VMA are not passed as a number */
+#define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)
+
 /* 7.1: heap pages charged to the memcg of whoever allocates them */
 #define mem_accounting		false
 

@@ -596,36 +596,91 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
 	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
 }
 
+/**
+ * struct heap_mmap - where a walk that maps a buffer stands
+ * @mm: address space
+ * @prot: protection of the pages
+ * @end: end of the mapping
+ * @sg: entry of the table
+ * @left: pages of @sg that are not yet mapped
+ * @pte: maps the first of them
+ */
+struct heap_mmap {
+	struct mm_struct *mm;
+	pgprot_t prot;
+	unsigned long end;
+	struct scatterlist *sg;
+	unsigned long left;
+	pte_t pte;
+};
+
+/* Go on at page @skip of @sg. */
+static void heap_mmap_load(struct heap_mmap *m, struct scatterlist *sg,
+			   unsigned long skip)
+{
+	m->sg = sg;
+	m->left = (sg->length >> PAGE_SHIFT) - skip;
+	m->pte = pte_mkspecial(pfn_pte(page_to_pfn(sg_page(sg)) + skip,
+				       m->prot));
+}
+
+/* Fill what is left of a page table, which is locked, from @ptep on. */
+static int heap_mmap_table(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct heap_mmap *m = data;
+	const unsigned long end = pmd_addr_end(addr, m->end);
+
+	for (; addr != end; addr += PAGE_SIZE, ptep++) {
+		if (!m->left)
+			heap_mmap_load(m, sg_next(m->sg), 0);
+		set_pte_at(m->mm, addr, ptep, m->pte);
+		m->pte = pte_next_pfn(m->pte);
+		m->left--;
+	}
+	return 0;
+}
+
+/*
+ * As remap_pfn_range(), but for all entries at once, a page table at a time, and
+ * what that checks of each page is known: it is memory, cached like any other.
+ * If this fails, mmap() undoes what has been mapped.
+ */
 static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
-	const pgprot_t prot = system_heap_pgprot(buffer, vma->vm_page_prot);
-	unsigned long skip = vma->vm_pgoff, addr = vma->vm_start;
-	struct scatterlist *sg;
-	int ret, i;
+	struct heap_mmap m = {
+		.mm = vma->vm_mm,
+		.prot = system_heap_pgprot(buffer, vma->vm_page_prot),
+		.end = vma->vm_end,
+	};
+	struct scatterlist *sg = buffer->sg_table.sgl;
+	unsigned long skip = vma->vm_pgoff, addr;
+	int ret = 0;
 
-	for_each_sgtable_sg(&buffer->sg_table, sg, i) {
-		const unsigned long nr_pages = sg->length >> PAGE_SHIFT;
-		unsigned long size;
-
-		if (skip >= nr_pages) {
-			skip -= nr_pages;
-			continue;
-		}
-
-		size = min((nr_pages - skip) << PAGE_SHIFT, vma->vm_end - addr);
-		ret = remap_pfn_range(vma, addr,
-				      page_to_pfn(sg_page(sg)) + skip, size,
-				      prot);
-		if (ret)
-			return ret;
-
-		addr += size;
-		if (addr == vma->vm_end)
-			return 0;
-		skip = 0;
+	while (skip >= sg->length >> PAGE_SHIFT) {
+		skip -= sg->length >> PAGE_SHIFT;
+		sg = sg_next(sg);
 	}
-	return 0;
+
+	/*
+	 * A private mapping is of one contiguous range.  Whether the pages of a
+	 * buffer are contiguous is nobody's business, unless there is only one.
+	 */
+	if (vma_is_cow_mapping(vma)) {
+		if (vma_pages(vma) > 1)
+			return -EINVAL;
+		return remap_pfn_range(vma, vma->vm_start,
+				       page_to_pfn(sg_page(sg)) + skip,
+				       PAGE_SIZE, m.prot);
+	}
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	heap_mmap_load(&m, sg, skip);
+	for (addr = vma->vm_start; !ret && addr != m.end;
+	     addr = pmd_addr_end(addr, m.end))
+		ret = apply_to_page_range(m.mm, addr, PAGE_SIZE,
+					  heap_mmap_table, &m);
+	return ret;
 }
 
 static int system_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
