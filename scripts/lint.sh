@@ -31,7 +31,8 @@ ours() {
 }
 
 kernel_c() {
-	ours include/linux/*.h mm/*.[ch] mm/tests/*.[ch] mm/"$series"/*.h drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch]
+	ours include/linux/*.h mm/*.[ch] mm/tests/*.[ch] mm/"$series"/*.h drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch] \
+		drivers/dma-buf/heaps/tests/*.[ch]
 }
 
 user_c() {

@@ -37,11 +37,13 @@
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
 #include <linux/set_memory.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/vmap.h>
+#include <kunit/visibility.h>
+
+#include "system_heap.h"
 
 /**
  * struct system_heap_priv - what differs between the heaps
@@ -79,19 +81,6 @@ struct dma_heap_attachment {
 	bool cc_shared;
 };
 
-/* Physically contiguous memory of a buffer, one chunk or several. */
-struct heap_run {
-	unsigned long pfn;
-	unsigned long nr_pages;
-};
-
-/* What has been allocated for a buffer so far, in the order it was obtained. */
-struct heap_runs {
-	struct heap_run *run;
-	unsigned int nr;
-	unsigned int max;
-};
-
 #define cc_shared_buffer(b) (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) && \
 			     (b)->cc_shared)
 
@@ -100,14 +89,9 @@ struct heap_runs {
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
-/* Largest entry of an sg_table; users keep lengths in an int. */
-#define MAX_SEGMENT_PAGES	((unsigned long)SZ_1G >> PAGE_SHIFT)
-
-#ifdef CONT_PTE_SHIFT
-#define CONT_PTE_ORDER	(CONT_PTE_SHIFT - PAGE_SHIFT)
-#else
-#define CONT_PTE_ORDER	0
-#endif
+/* Up to so many runs a comparison sort is the faster one. */
+#define SORT_FEW	64
+#define SORT_DIGIT_BITS	8
 
 /*
  * Orders of the blocks that buffers are laid out by, descending: what the page
@@ -136,9 +120,31 @@ static unsigned long run_end(const struct heap_run *run)
 	return run->pfn + run->nr_pages;
 }
 
-/* Remember a new chunk, joined with the one before it if they touch. */
-static int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
-			 unsigned long nr_pages)
+static int heap_runs_grow(struct heap_runs *runs)
+{
+	const unsigned int max = 2 * runs->max;
+	struct heap_run *run;
+
+	run = kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
+	if (!run)
+		return -ENOMEM;
+	memcpy(run, runs->run, runs->nr * sizeof(*run));
+	heap_runs_destroy(runs);
+	runs->run = run;
+	runs->max = max;
+	return 0;
+}
+
+/**
+ * heap_runs_add() - remember a new chunk, joined with the last if they touch
+ * @runs: what there is so far
+ * @pfn: page frame number of the chunk, a multiple of @nr_pages
+ * @nr_pages: pages of the chunk, a power of two
+ *
+ * Return: 0 or -ENOMEM.
+ */
+VISIBLE_IF_KUNIT int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
+				   unsigned long nr_pages)
 {
 	struct heap_run *last = runs->run + runs->nr - 1;
 
@@ -151,19 +157,8 @@ static int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
 		last->nr_pages += nr_pages;
 		return 0;
 	}
-	if (runs->nr == runs->max) {
-		unsigned int max = runs->max ? 2 * runs->max : 32;
-		struct heap_run *run;
-
-		run = kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
-		if (!run)
-			return -ENOMEM;
-		if (runs->nr)
-			memcpy(run, runs->run, runs->nr * sizeof(*run));
-		kvfree(runs->run);
-		runs->run = run;
-		runs->max = max;
-	}
+	if (runs->nr == runs->max && heap_runs_grow(runs))
+		return -ENOMEM;
 	runs->run[runs->nr++] = (struct heap_run){ pfn, nr_pages };
 	return 0;
 }
@@ -175,26 +170,86 @@ static int heap_run_cmp(const void *a, const void *b)
 	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
 }
 
-/* Sort runs by address and join those that touch. */
-static void heap_runs_join(struct heap_runs *runs)
+static unsigned int heap_run_digit(const struct heap_run *run,
+				   unsigned int shift)
+{
+	return run->pfn >> shift & (BIT(SORT_DIGIT_BITS) - 1);
+}
+
+/* Copy @nr runs, sorted by a digit of their address, else in the same order. */
+static void heap_runs_sort_digit(struct heap_run *to,
+				 const struct heap_run *from, unsigned int nr,
+				 unsigned int shift)
+{
+	unsigned int place[1 << SORT_DIGIT_BITS] = {};
+	unsigned int i, count, sum = 0;
+
+	for (i = 0; i < nr; i++)
+		place[heap_run_digit(&from[i], shift)]++;
+	for (i = 0; i < ARRAY_SIZE(place); i++) {
+		count = place[i];
+		place[i] = sum;
+		sum += count;
+	}
+	for (i = 0; i < nr; i++)
+		to[place[heap_run_digit(&from[i], shift)]++] = from[i];
+}
+
+/*
+ * Sort runs by address.  In fragmented memory there are as many as pages: do not
+ * compare them, sort by digits, from the lowest to the last that differs.
+ */
+static void heap_runs_sort(struct heap_runs *runs)
+{
+	struct heap_run *other = NULL;
+	unsigned long differ = 0;
+	unsigned int i, shift;
+
+	/* So those that are swapped have both been allocated. */
+	BUILD_BUG_ON(ARRAY_SIZE(runs->first) > SORT_FEW);
+
+	if (runs->nr == 1)
+		return;
+	if (runs->nr > SORT_FEW)
+		other = kvmalloc_array(runs->max, sizeof(*other), GFP_KERNEL);
+	if (!other) {
+		sort(runs->run, runs->nr, sizeof(*runs->run), heap_run_cmp,
+		     NULL);
+		return;
+	}
+
+	for (i = 1; i < runs->nr; i++)
+		differ |= runs->run[i].pfn ^ runs->run[0].pfn;
+	for (shift = 0; shift < BITS_PER_LONG && differ >> shift;
+	     shift += SORT_DIGIT_BITS) {
+		heap_runs_sort_digit(other, runs->run, runs->nr, shift);
+		swap(other, runs->run);
+	}
+	kvfree(other);
+}
+
+/* Join sorted runs that touch.  Returns the pages of the longest. */
+static unsigned long heap_runs_join(struct heap_runs *runs)
 {
 	struct heap_run *last = runs->run, *run;
+	unsigned long longest = last->nr_pages;
 
-	sort(runs->run, runs->nr, sizeof(*run), heap_run_cmp, NULL);
 	for (run = last + 1; run < runs->run + runs->nr; run++) {
 		if (run->pfn == run_end(last))
 			last->nr_pages += run->nr_pages;
 		else
 			*++last = *run;
+		longest = max(longest, last->nr_pages);
 	}
 	runs->nr = last + 1 - runs->run;
+	return longest;
 }
 
 /**
  * struct heap_layout - entries of an sg_table while they are made
- * @sg: entry to fill next, or NULL to only count
- * @nents: entries so far
- * @last: the last entry
+ * @sg: entry for @last, or NULL to only count
+ * @nents: entries so far, with @last
+ * @last: the last entry, not yet filled in
  */
 struct heap_layout {
 	struct scatterlist *sg;
@@ -202,16 +257,9 @@ struct heap_layout {
 	struct heap_run last;
 };
 
-static void heap_layout_flush(struct heap_layout *layout)
+static void heap_layout_fill(struct scatterlist *sg, const struct heap_run *run)
 {
-	if (!layout->last.nr_pages)
-		return;
-	layout->nents++;
-	if (!layout->sg)
-		return;
-	sg_set_page(layout->sg, pfn_to_page(layout->last.pfn),
-		    layout->last.nr_pages << PAGE_SHIFT, 0);
-	layout->sg = sg_next(layout->sg);
+	sg_set_page(sg, pfn_to_page(run->pfn), run->nr_pages << PAGE_SHIFT, 0);
 }
 
 /* Append [@pfn, @end), to the last entry if it touches that. */
@@ -219,18 +267,20 @@ static void heap_layout_add(struct heap_layout *layout, unsigned long pfn,
 			    unsigned long end)
 {
 	struct heap_run *last = &layout->last;
-	unsigned long nr;
+	unsigned long next;
 
-	for (; pfn < end; pfn += nr) {
-		nr = min(end - pfn, MAX_SEGMENT_PAGES);
-		if (last->nr_pages && run_end(last) == pfn &&
-		    last->nr_pages < MAX_SEGMENT_PAGES) {
-			nr = min(nr, MAX_SEGMENT_PAGES - last->nr_pages);
-			last->nr_pages += nr;
+	for (; pfn < end; pfn = next) {
+		next = min(end, ALIGN(pfn + 1, HEAP_SEGMENT_PAGES));
+		if (pfn == run_end(last) && pfn % HEAP_SEGMENT_PAGES) {
+			last->nr_pages += next - pfn;
 			continue;
 		}
-		heap_layout_flush(layout);
-		*last = (struct heap_run){ pfn, nr };
+		if (layout->sg && layout->nents) {
+			heap_layout_fill(layout->sg, last);
+			layout->sg = sg_next(layout->sg);
+		}
+		*last = (struct heap_run){ pfn, next - pfn };
+		layout->nents++;
 	}
 }
 
@@ -260,26 +310,58 @@ static void heap_layout_add_blocks(struct heap_layout *layout,
 	heap_layout_add(layout, larger_end, end);
 }
 
-/*
- * Lay out joined runs from @sgl on, or count the entries only if that is NULL.
- * Returns the number of entries.
- */
-static unsigned int heap_runs_layout(const struct heap_runs *runs,
-				     struct scatterlist *sgl)
+/* Lay out joined runs, the longest of @longest pages; but for the last entry. */
+static void heap_runs_layout(const struct heap_runs *runs,
+			     unsigned long longest, struct heap_layout *layout)
 {
-	struct heap_layout layout = { .sg = sgl };
 	unsigned long nr_block, nr_larger = 0;
 	unsigned int i, j;
 
 	for (i = 0; i < nr_block_orders; i++) {
 		nr_block = 1UL << block_orders[i];
+		if (nr_block > longest)
+			continue;
 		for (j = 0; j < runs->nr; j++)
-			heap_layout_add_blocks(&layout, &runs->run[j],
+			heap_layout_add_blocks(layout, &runs->run[j],
 					       nr_block, nr_larger);
 		nr_larger = nr_block;
 	}
-	heap_layout_flush(&layout);
-	return layout.nents;
+}
+
+/**
+ * heap_runs_to_table() - lay out the memory of a buffer
+ * @runs: its memory, in any order; sorted and joined on return
+ * @table: becomes the table of the buffer
+ *
+ * Looks at no page, only at page frame numbers.
+ *
+ * Return: 0; or -EINVAL if there is no memory, -ENOMEM, and there is no table.
+ */
+VISIBLE_IF_KUNIT int heap_runs_to_table(struct heap_runs *runs,
+					struct sg_table *table)
+{
+	struct heap_layout layout = {};
+	unsigned long longest;
+	int ret;
+
+	if (!runs->nr)
+		return -EINVAL;
+
+	heap_runs_sort(runs);
+	longest = heap_runs_join(runs);
+	heap_runs_layout(runs, longest, &layout);
+	ret = sg_alloc_table(table, layout.nents, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	if (layout.nents > 1) {
+		layout = (struct heap_layout){ .sg = table->sgl };
+		heap_runs_layout(runs, longest, &layout);
+	} else {
+		layout.sg = table->sgl;
+	}
+	heap_layout_fill(layout.sg, &layout.last);
+	return 0;
 }
 
 static int system_heap_set_page_decrypted(struct page *page)
@@ -364,14 +446,15 @@ static void heap_runs_free_pages(struct heap_runs *runs)
 		heap_run_free(&runs->run[i], false);
 }
 
-/* One chunk of a high order, taken only if the page allocator has it at hand. */
+/* A chunk of one page or more.  Returns its pages. */
 static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 {
-	const gfp_t gfp = HIGH_ORDER_GFP | (mem_accounting ? __GFP_ACCOUNT : 0);
-	struct page *page = alloc_pages(gfp, order);
+	const gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	struct page *page;
 
+	page = alloc_pages(gfp | (mem_accounting ? __GFP_ACCOUNT : 0), order);
 	if (!page)
-		return -EAGAIN;
+		return order ? -EAGAIN : -ENOMEM;
 	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
 		__free_pages(page, order);
 		return -ENOMEM;
@@ -379,7 +462,7 @@ static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 	return 1 << order;
 }
 
-/* Some single pages, at most @nr of them. */
+/* Some single pages, at most @nr of them.  Returns how many. */
 static int heap_runs_alloc_pages(struct heap_runs *runs, unsigned long nr)
 {
 	const gfp_t gfp = LOW_ORDER_GFP | (mem_accounting ? __GFP_ACCOUNT : 0);
@@ -422,7 +505,7 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 		}
 		order = min_t(unsigned int, order, ilog2(nr_pages));
 
-		if (order)
+		if (order || nr_pages == 1)
 			got = heap_runs_alloc_chunk(runs, order);
 		else
 			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
@@ -443,23 +526,19 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 /* Allocate the memory of a buffer, and the table that says where it is. */
 static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 {
-	struct heap_runs runs = {};
+	struct heap_runs runs;
 	int ret;
 
 	if (len >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
 
+	heap_runs_init(&runs);
 	ret = heap_runs_alloc(&runs, len >> PAGE_SHIFT);
-	if (!ret) {
-		heap_runs_join(&runs);
-		ret = sg_alloc_table(table, heap_runs_layout(&runs, NULL),
-				     GFP_KERNEL);
-	}
 	if (!ret)
-		heap_runs_layout(&runs, table->sgl);	/* owns the pages now */
-	else
+		ret = heap_runs_to_table(&runs, table);	/* owns the pages now */
+	if (ret)
 		heap_runs_free_pages(&runs);
-	kvfree(runs.run);
+	heap_runs_destroy(&runs);
 	return ret;
 }
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Layout of the buffers of the system heap, apart from where their memory comes
+ * from: what system_heap.c and its KUnit tests share.
+ */
+#ifndef _DMABUF_SYSTEM_HEAP_H
+#define _DMABUF_SYSTEM_HEAP_H
+
+#include <linux/kernel.h>
+#include <linux/mmzone.h>
+#include <linux/pgtable.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+/*
+ * No entry of an sg_table crosses a multiple of this.  Users keep lengths in an
+ * int, devices do not like to cross 4 GiB, and without a virtual memory map the
+ * struct pages of two sections are apart.  A chunk never does.
+ */
+#if defined(CONFIG_SPARSEMEM) && !defined(CONFIG_SPARSEMEM_VMEMMAP)
+#define HEAP_SEGMENT_PAGES	PAGES_PER_SECTION
+#else
+#define HEAP_SEGMENT_PAGES	((unsigned long)SZ_1G >> PAGE_SHIFT)
+#endif
+
+/* Order of a block of contiguous PTEs, 0 where there are none. */
+#ifdef CONT_PTE_SHIFT
+#define CONT_PTE_ORDER	(CONT_PTE_SHIFT - PAGE_SHIFT)
+#else
+#define CONT_PTE_ORDER	0
+#endif
+
+/**
+ * struct heap_run - physically contiguous memory, one chunk or several
+ * @pfn: the first page frame
+ * @nr_pages: number of pages
+ */
+struct heap_run {
+	unsigned long pfn;
+	unsigned long nr_pages;
+};
+
+/**
+ * struct heap_runs - what has been allocated for a buffer
+ * @run: the runs, in the order in which they were obtained
+ * @nr: number of runs
+ * @max: number of runs that there is room for
+ * @first: room for the first ones, enough for small buffers and fresh memory
+ */
+struct heap_runs {
+	struct heap_run *run;
+	unsigned int nr;
+	unsigned int max;
+	struct heap_run first[8];
+};
+
+static inline void heap_runs_init(struct heap_runs *runs)
+{
+	runs->run = runs->first;
+	runs->nr = 0;
+	runs->max = ARRAY_SIZE(runs->first);
+}
+
+static inline void heap_runs_destroy(struct heap_runs *runs)
+{
+	if (runs->run != runs->first)
+		kvfree(runs->run);
+}
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
+		  unsigned long nr_pages);
+int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table);
+#endif
+
+#endif /* _DMABUF_SYSTEM_HEAP_H */

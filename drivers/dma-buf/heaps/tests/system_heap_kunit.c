@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the layout of the system heap's buffers
+ *
+ * A case is a set of chunks, as the page allocator hands them out: naturally
+ * aligned, in any order.  Their table is compared, page by page, with a model
+ * that is as simple as the promise: of a bitmap of the pages, take the blocks of
+ * the largest size by address, then those of the next, down to single pages.
+ *
+ * Chunks are page frame numbers only, nobody looks at the pages.
+ */
+
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/prandom.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+
+#include "../system_heap.h"
+
+#define PMD_PAGES	BIT(PMD_ORDER)
+#define TOP_PAGES	MAX_ORDER_NR_PAGES
+
+/* Where page frame 0 of a set is; aligned to any block, and to a segment. */
+#define BASE		HEAP_SEGMENT_PAGES
+
+/* Pages that the chunks of a case, and of a random set, are taken from. */
+#define CASE_PAGES	(8 * max(PMD_PAGES, TOP_PAGES))
+#define RANDOM_PAGES	(4 * max(PMD_PAGES, TOP_PAGES))
+#define RANDOM_SETS	300
+
+/**
+ * struct chunk_set - chunks, in the order in which they were obtained
+ * @chunk: the chunks, relative to the page frame @base
+ * @nr: number of chunks
+ * @base: page frame number, a multiple of the largest chunk and block
+ * @window: pages from @base to the end of the highest chunk, at least
+ */
+struct chunk_set {
+	struct heap_run *chunk;
+	unsigned int nr;
+	unsigned long base;
+	unsigned long window;
+};
+
+/* The sizes of blocks, descending: leaves of page tables, and single pages. */
+static unsigned int block_order(unsigned int i)
+{
+	const unsigned int cont = CONT_PTE_ORDER, small = get_order(SZ_64K);
+
+	switch (i) {
+	case 0:
+		return PMD_ORDER;
+	case 1:
+		return max(cont, small);
+	case 2:
+		return cont ? min(cont, small) : small;
+	}
+	return 0;
+}
+
+static unsigned long *set_bitmap(struct kunit *test,
+				 const struct chunk_set *set)
+{
+	unsigned long *map = kunit_kcalloc(test, BITS_TO_LONGS(set->window),
+					   sizeof(*map), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, map);
+	for (i = 0; i < set->nr; i++)
+		bitmap_set(map, set->chunk[i].pfn, set->chunk[i].nr_pages);
+	return map;
+}
+
+/* Page frame numbers in the promised order; the caller frees them. */
+static unsigned long *model_pages(struct kunit *test,
+				  const struct chunk_set *set,
+				  unsigned long *nr_pages)
+{
+	unsigned long *left = set_bitmap(test, set), *pages;
+	unsigned long pfn, size, i, nr = 0;
+	unsigned int level;
+
+	pages = kvmalloc_array(bitmap_weight(left, set->window) ?: 1,
+			       sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (level = 0; level < 4; level++) {
+		size = 1UL << block_order(level);
+		for (pfn = 0; pfn + size <= set->window; pfn += size) {
+			if (find_next_zero_bit(left, pfn + size, pfn) < pfn + size)
+				continue;
+			bitmap_clear(left, pfn, size);
+			/* What leaves in page tables ask for. */
+			KUNIT_EXPECT_EQ(test, nr % size, 0);
+			for (i = 0; i < size; i++)
+				pages[nr++] = set->base + pfn + i;
+		}
+	}
+	*nr_pages = nr;
+	return pages;
+}
+
+/* Entries that it takes at least, and so at most. */
+static unsigned int model_nents(const unsigned long *pages,
+				unsigned long nr_pages)
+{
+	unsigned int nents = !!nr_pages;
+	unsigned long i;
+
+	for (i = 1; i < nr_pages; i++)
+		nents += pages[i] != pages[i - 1] + 1 ||
+			 pages[i] % HEAP_SEGMENT_PAGES == 0;
+	return nents;
+}
+
+/* Whether the table has the pages of the model, none twice and none lost. */
+static void expect_pages(struct kunit *test, const struct sg_table *table,
+			 const unsigned long *pages, unsigned long nr_pages)
+{
+	unsigned long done = 0, nr, pfn, i;
+	struct scatterlist *sg;
+	unsigned int n;
+
+	for_each_sgtable_sg(table, sg, n) {
+		pfn = page_to_pfn(sg_page(sg));
+		nr = sg->length >> PAGE_SHIFT;
+		KUNIT_EXPECT_EQ(test, sg->offset, 0);
+		KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(sg->length));
+		KUNIT_ASSERT_LE(test, done + nr, nr_pages);
+		for (i = 0; i < nr && pages[done + i] == pfn + i; i++)
+			;
+		KUNIT_ASSERT_EQ_MSG(test, i, nr,
+				    "entry %u: page 0x%lx where 0x%lx belongs",
+				    n, pfn + i, pages[done + i]);
+		done += nr;
+	}
+	KUNIT_EXPECT_EQ(test, done, nr_pages);
+}
+
+/* Release takes chunk by chunk from each entry: none may be in two. */
+static void expect_whole_chunks(struct kunit *test,
+				const struct sg_table *table,
+				const struct chunk_set *set)
+{
+	unsigned long start, end, pfn;
+	struct scatterlist *sg;
+	unsigned int i, n;
+
+	for (i = 0; i < set->nr; i++) {
+		pfn = set->base + set->chunk[i].pfn;
+		for_each_sgtable_sg(table, sg, n) {
+			start = page_to_pfn(sg_page(sg));
+			end = start + (sg->length >> PAGE_SHIFT);
+			if (pfn < start || pfn >= end)
+				continue;
+			KUNIT_EXPECT_LE_MSG(test, pfn + set->chunk[i].nr_pages, end,
+					    "chunk at 0x%lx is cut", pfn);
+			break;
+		}
+	}
+}
+
+/* Lay out @set and compare with the model. */
+static void expect_model(struct kunit *test, const struct chunk_set *set)
+{
+	struct sg_table table = {};
+	struct heap_runs runs;
+	unsigned long *pages, nr_pages;
+	unsigned int i;
+
+	heap_runs_init(&runs);
+	for (i = 0; i < set->nr; i++)
+		KUNIT_ASSERT_EQ(test, 0,
+				heap_runs_add(&runs, set->base + set->chunk[i].pfn,
+					      set->chunk[i].nr_pages));
+	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
+	heap_runs_destroy(&runs);
+
+	pages = model_pages(test, set, &nr_pages);
+	KUNIT_EXPECT_EQ(test, table.orig_nents, model_nents(pages, nr_pages));
+	expect_pages(test, &table, pages, nr_pages);
+	expect_whole_chunks(test, &table, set);
+	kvfree(pages);
+	sg_free_table(&table);
+}
+
+/**
+ * struct layout_case - chunks, and the entries that they make
+ * @name: what is special about them
+ * @chunk: chunks, relative to BASE
+ * @entry: entries of the table, relative to BASE
+ */
+struct layout_case {
+	const char *name;
+	struct heap_run chunk[6];
+	struct heap_run entry[6];
+};
+
+static const struct layout_case layout_cases[] = {
+	{
+		"one_page",
+		{ { 7, 1 } },
+		{ { 7, 1 } },
+	}, {
+		"one_chunk",
+		{ { TOP_PAGES, TOP_PAGES } },
+		{ { TOP_PAGES, TOP_PAGES } },
+	}, {
+		"joined_already",
+		{ { 0, 1 }, { 1, 1 }, { 2, 2 }, { 4, 4 } },
+		{ { 0, 8 } },
+	}, {
+		"descending",
+		{ { 5, 1 }, { 4, 1 }, { 3, 1 }, { 2, 1 }, { 1, 1 } },
+		{ { 1, 5 } },
+	}, {
+		"descending_chunks",
+		{ { 3 * TOP_PAGES, TOP_PAGES }, { 2 * TOP_PAGES, TOP_PAGES },
+		  { TOP_PAGES, TOP_PAGES } },
+		{ { TOP_PAGES, 3 * TOP_PAGES } },
+	}, {
+		"last_closes_the_gap",
+		{ { 1, 1 }, { 3, 1 }, { 2, 1 } },
+		{ { 1, 3 } },
+	}, {
+		"apart",
+		{ { 5, 1 }, { 1, 1 }, { 3, 1 } },
+		{ { 1, 1 }, { 3, 1 }, { 5, 1 } },
+	}, {
+		"larger_block_first",
+		{ { 1, 1 }, { 4 * PMD_PAGES, PMD_PAGES }, { 3, 1 } },
+		{ { 4 * PMD_PAGES, PMD_PAGES }, { 1, 1 }, { 3, 1 } },
+	}, {
+		"cut_around_a_block",
+		{ { PMD_PAGES - 1, 1 }, { PMD_PAGES, PMD_PAGES },
+		  { 2 * PMD_PAGES, 1 } },
+		{ { PMD_PAGES, PMD_PAGES }, { PMD_PAGES - 1, 1 },
+		  { 2 * PMD_PAGES, 1 } },
+	}, {
+		"block_of_two_halves",
+		{ { PMD_PAGES + PMD_PAGES / 2, PMD_PAGES / 2 }, { 0, 1 },
+		  { PMD_PAGES, PMD_PAGES / 2 } },
+		{ { PMD_PAGES, PMD_PAGES }, { 0, 1 } },
+	}, {
+		"halves_across_a_border",
+		{ { PMD_PAGES, PMD_PAGES / 2 }, { PMD_PAGES / 2, PMD_PAGES / 2 } },
+		{ { PMD_PAGES / 2, PMD_PAGES } },
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout, layout_cases, name);
+
+static void heap_test_layout(struct kunit *test)
+{
+	const struct layout_case *c = test->param_value;
+	struct chunk_set set = { .base = BASE, .window = CASE_PAGES };
+	struct sg_table table = {};
+	struct heap_runs runs;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	heap_runs_init(&runs);
+	for (i = 0; i < ARRAY_SIZE(c->chunk) && c->chunk[i].nr_pages; i++)
+		KUNIT_ASSERT_EQ(test, 0, heap_runs_add(&runs, BASE + c->chunk[i].pfn,
+						       c->chunk[i].nr_pages));
+	set.chunk = (struct heap_run *)c->chunk;
+	set.nr = i;
+	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
+	heap_runs_destroy(&runs);
+
+	for_each_sgtable_sg(&table, sg, i) {
+		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(c->entry));
+		KUNIT_EXPECT_EQ(test, page_to_pfn(sg_page(sg)), BASE + c->entry[i].pfn);
+		KUNIT_EXPECT_EQ(test, sg->length >> PAGE_SHIFT, c->entry[i].nr_pages);
+	}
+	KUNIT_EXPECT_TRUE(test, i == ARRAY_SIZE(c->entry) || !c->entry[i].nr_pages);
+	sg_free_table(&table);
+
+	expect_model(test, &set);
+}
+
+static void heap_test_no_memory(struct kunit *test)
+{
+	struct sg_table table = {};
+	struct heap_runs runs;
+
+	heap_runs_init(&runs);
+	KUNIT_EXPECT_EQ(test, -EINVAL, heap_runs_to_table(&runs, &table));
+	KUNIT_EXPECT_NULL(test, table.sgl);
+}
+
+/*
+ * More than a segment, contiguous, from half a chunk of the top order on: a
+ * segment that is measured from its start would end in the middle of a chunk.
+ */
+static void heap_test_segments(struct kunit *test)
+{
+	const unsigned long first = BASE - TOP_PAGES / 2;
+	struct chunk_set set = { .base = BASE - TOP_PAGES };
+	unsigned int i;
+
+	set.nr = 2 + HEAP_SEGMENT_PAGES / TOP_PAGES;
+	set.window = (set.nr + 1) * TOP_PAGES;
+	set.chunk = kunit_kcalloc(test, set.nr, sizeof(*set.chunk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, set.chunk);
+	set.chunk[0] = (struct heap_run){ first - set.base, TOP_PAGES / 2 };
+	for (i = 1; i < set.nr; i++)
+		set.chunk[i] = (struct heap_run){ i * TOP_PAGES, TOP_PAGES };
+	expect_model(test, &set);
+}
+
+/* Some of the window, in chunks of at most @max_order. */
+static void random_chunks(struct rnd_state *rnd, struct chunk_set *set,
+			  unsigned int max_order)
+{
+	const unsigned int sparse = 1 + prandom_u32_state(rnd) % 8;
+	unsigned long pfn = 0, nr;
+	unsigned int order;
+
+	set->nr = 0;
+	while (pfn < set->window) {
+		order = prandom_u32_state(rnd) % (max_order + 1);
+		if (pfn)
+			order = min(order, (unsigned int)__ffs(pfn));
+		nr = 1UL << order;
+		if (prandom_u32_state(rnd) % 8 < sparse)
+			set->chunk[set->nr++] = (struct heap_run){ pfn, nr };
+		pfn += nr;
+	}
+}
+
+static void shuffle_chunks(struct rnd_state *rnd, struct chunk_set *set)
+{
+	unsigned int i, j;
+
+	for (i = set->nr; i > 1; i--) {
+		j = prandom_u32_state(rnd) % i;
+		swap(set->chunk[i - 1], set->chunk[j]);
+	}
+}
+
+/* Half of the sets lie across the border of a segment. */
+static void heap_test_random(struct kunit *test)
+{
+	struct chunk_set set = { .window = RANDOM_PAGES };
+	struct rnd_state rnd;
+	unsigned int i;
+
+	set.chunk = kunit_kcalloc(test, RANDOM_PAGES, sizeof(*set.chunk),
+				  GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, set.chunk);
+	prandom_seed_state(&rnd, 1);
+	for (i = 0; i < RANDOM_SETS; i++) {
+		set.base = BASE - (i % 2) * RANDOM_PAGES / 2;
+		random_chunks(&rnd, &set, i / 2 % (MAX_PAGE_ORDER + 1));
+		if (!set.nr)
+			continue;
+		if (i % 3)
+			shuffle_chunks(&rnd, &set);
+		expect_model(test, &set);
+		if (test->status == KUNIT_FAILURE) {
+			kunit_err(test, "set %u of %u chunks\n", i, set.nr);
+			return;
+		}
+	}
+}
+
+static struct kunit_case heap_test_cases[] = {
+	KUNIT_CASE_PARAM(heap_test_layout, layout_gen_params),
+	KUNIT_CASE(heap_test_no_memory),
+	KUNIT_CASE(heap_test_segments),
+	KUNIT_CASE(heap_test_random),
+	{}
+};
+
+static struct kunit_suite heap_test_suite = {
+	.name = "dma_buf_system_heap",
+	.test_cases = heap_test_cases,
+};
+
+kunit_test_suite(heap_test_suite);
+
+MODULE_DESCRIPTION("KUnit tests of the layout of the system heap's buffers");
+MODULE_LICENSE("GPL");
