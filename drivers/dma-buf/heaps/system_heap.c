@@ -39,6 +39,7 @@
 #include <linux/set_memory.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/swap.h>
 #include <linux/vmalloc.h>
 #include <linux/vmap.h>
 #include <kunit/visibility.h>
@@ -84,8 +85,14 @@ struct dma_heap_attachment {
 #define cc_shared_buffer(b) (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) && \
 			     (b)->cc_shared)
 
-/* Single pages may be waited for; larger chunks are taken if they are there. */
-#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
+/*
+ * Single pages may be waited for, larger chunks are taken if they are there.
+ * Nobody is killed for a buffer: its memory is that of no process, so the OOM
+ * killer would shoot one innocent after the other.
+ */
+#define WAIT_GFP	(__GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define TABLE_GFP	(GFP_KERNEL | WAIT_GFP)
+#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO | WAIT_GFP)
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
@@ -125,7 +132,7 @@ static int heap_runs_grow(struct heap_runs *runs)
 	const unsigned int max = 2 * runs->max;
 	struct heap_run *run;
 
-	run = kvmalloc_array(max, sizeof(*run), GFP_KERNEL);
+	run = kvmalloc_array(max, sizeof(*run), TABLE_GFP);
 	if (!run)
 		return -ENOMEM;
 	memcpy(run, runs->run, runs->nr * sizeof(*run));
@@ -211,7 +218,7 @@ static void heap_runs_sort(struct heap_runs *runs)
 	if (runs->nr == 1)
 		return;
 	if (runs->nr > SORT_FEW)
-		other = kvmalloc_array(runs->max, sizeof(*other), GFP_KERNEL);
+		other = kvmalloc_array(runs->max, sizeof(*other), TABLE_GFP);
 	if (!other) {
 		sort(runs->run, runs->nr, sizeof(*runs->run), heap_run_cmp,
 		     NULL);
@@ -350,7 +357,7 @@ VISIBLE_IF_KUNIT int heap_runs_to_table(struct heap_runs *runs,
 	heap_runs_sort(runs);
 	longest = heap_runs_join(runs);
 	heap_runs_layout(runs, longest, &layout);
-	ret = sg_alloc_table(table, layout.nents, GFP_KERNEL);
+	ret = sg_alloc_table(table, layout.nents, TABLE_GFP);
 	if (ret)
 		return ret;
 
@@ -523,13 +530,26 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 	return 0;
 }
 
+/*
+ * Whether to try at all.  What can be reclaimed is an estimate: some is added
+ * for what it leaves out, which is mostly reserves.
+ */
+static bool heap_may_have(unsigned long nr_pages)
+{
+	if (nr_pages <= MAX_ORDER_NR_PAGES)
+		return true;
+	return nr_pages <= totalram_pages() &&
+	       nr_pages <= si_mem_available() + get_nr_swap_pages() +
+			   totalram_pages() / 32;
+}
+
 /* Allocate the memory of a buffer, and the table that says where it is. */
 static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 {
 	struct heap_runs runs;
 	int ret;
 
-	if (len >> PAGE_SHIFT > totalram_pages())
+	if (!heap_may_have(len >> PAGE_SHIFT))
 		return -ENOMEM;
 
 	heap_runs_init(&runs);
