@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The system heap as its users see it: what its ioctl makes of bad input, what
+ * can be done with a mapping of a buffer, and what is left when memory is short.
+ *
+ * After every request, good or bad, there are as many descriptors and as many
+ * dma-bufs as before.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "heap_user.h"
+#include "vmap_user.h"
+#include "../kselftest_harness.h"
+
+/* Seconds for one test, enough for an emulated guest with KASAN. */
+#define TIME_LIMIT	120
+
+/* What follows a struct that is longer than the kernel's. */
+#define TAIL_BYTE	0x5a
+
+static long long count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	long long n = 0;
+
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int alloc_errno(int heap, struct dma_heap_allocation_data *data)
+{
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, data) ? errno : 0;
+}
+
+/* DMA_HEAP_IOCTL_ALLOC as a program says it that knows another struct. */
+static int alloc_of_size_errno(int heap, void *data, size_t size)
+{
+	const unsigned long cmd = DMA_HEAP_IOCTL_ALLOC;
+
+	return ioctl(heap, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), size),
+		     data) ? errno : 0;
+}
+
+/* The ioctl.  data is right, each test spoils one thing. */
+FIXTURE(request)
+{
+	int heap;
+	struct dma_heap_allocation_data data;
+	long long fds;
+	long long dmabufs;
+};
+
+FIXTURE_SETUP(request)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->data = (struct dma_heap_allocation_data){
+		.len = page_size(),
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	self->fds = count_fds();
+	self->dmabufs = count_dmabufs();
+	ASSERT_LT(0, self->fds);
+	if (self->dmabufs < 0)
+		SKIP(return, BUFINFO ": %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(request)
+{
+	EXPECT_EQ(self->fds, count_fds());
+	EXPECT_EQ(self->dmabufs, count_dmabufs());
+	close(self->heap);
+}
+
+TEST_F(request, is_met)
+{
+	ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(self->fds + 1, count_fds());
+	EXPECT_EQ(self->dmabufs + 1, count_dmabufs());
+	ASSERT_EQ(0, close(self->data.fd));
+}
+
+TEST_F(request, of_one_byte_is_a_page)
+{
+	self->data.len = 1;
+	ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ((off_t)page_size(), lseek(self->data.fd, 0, SEEK_END));
+	ASSERT_EQ(0, close(self->data.fd));
+}
+
+/* Of the access modes, and close-on-exec, any; of all other bits, none. */
+TEST_F(request, has_known_fd_flags)
+{
+	const __u32 known = O_ACCMODE | O_CLOEXEC;
+
+	for (int bit = 0; bit < 32; bit++) {
+		const __u32 flag = 1U << bit;
+
+		self->data.fd = 0;
+		self->data.fd_flags = flag;
+		if (!(flag & ~known)) {
+			ASSERT_EQ(0, alloc_errno(self->heap, &self->data))
+				TH_LOG("fd_flags %#x", flag);
+			ASSERT_EQ(0, close(self->data.fd));
+			continue;
+		}
+		EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data))
+			TH_LOG("fd_flags %#x", flag);
+	}
+}
+
+TEST_F(request, has_no_heap_flags)
+{
+	for (int bit = 0; bit < 64; bit++) {
+		self->data.heap_flags = 1ULL << bit;
+		EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data))
+			TH_LOG("heap_flags %#llx", self->data.heap_flags);
+	}
+}
+
+TEST_F(request, gets_the_access_mode_it_asks_for)
+{
+	const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		self->data.fd = 0;
+		self->data.fd_flags = modes[i] | O_CLOEXEC;
+		ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
+		EXPECT_EQ(modes[i], fcntl(self->data.fd, F_GETFL) & O_ACCMODE);
+		EXPECT_EQ(FD_CLOEXEC, fcntl(self->data.fd, F_GETFD));
+		ASSERT_EQ(0, close(self->data.fd));
+	}
+}
+
+/* Access to the heap is asked for when it is opened, in whatever mode. */
+TEST_F(request, may_be_made_of_a_heap_that_is_open_in_any_mode)
+{
+	const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		const int heap = open(SYSTEM_HEAP, modes[i] | O_CLOEXEC);
+
+		ASSERT_LE(0, heap);
+		self->data.fd = 0;
+		EXPECT_EQ(0, alloc_errno(heap, &self->data));
+		ASSERT_EQ(0, close(self->data.fd));
+		ASSERT_EQ(0, close(heap));
+	}
+}
+
+TEST_F(request, needs_an_open_heap)
+{
+	const int path = open(SYSTEM_HEAP, O_PATH | O_CLOEXEC);
+	const int closed = dup(self->heap);
+
+	ASSERT_LE(0, path);
+	EXPECT_EQ(EBADF, alloc_errno(path, &self->data));
+	ASSERT_EQ(0, close(path));
+	ASSERT_EQ(0, close(closed));
+	EXPECT_EQ(EBADF, alloc_errno(closed, &self->data));
+	EXPECT_EQ(EBADF, alloc_errno(-1, &self->data));
+}
+
+TEST_F(request, is_not_made_of_a_dmabuf)
+{
+	struct dma_heap_allocation_data again = self->data;
+
+	ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(ENOTTY, alloc_errno(self->data.fd, &again));
+	ASSERT_EQ(0, close(self->data.fd));
+}
+
+/* heap_flags, which is missing, is 0. */
+TEST_F(request, may_lack_what_is_zero)
+{
+	const size_t size = offsetof(struct dma_heap_allocation_data, heap_flags);
+
+	self->data.heap_flags = UINT64_MAX;
+	ASSERT_EQ(0, alloc_of_size_errno(self->heap, &self->data, size));
+	EXPECT_EQ(UINT64_MAX, self->data.heap_flags);
+	ASSERT_EQ(0, close(self->data.fd));
+}
+
+TEST_F(request, needs_a_length)
+{
+	EXPECT_EQ(EINVAL, alloc_of_size_errno(self->heap, &self->data, 0));
+	/* The lower half of a length that is a multiple of 4 GiB. */
+	self->data.len = 0;
+	EXPECT_EQ(EINVAL, alloc_of_size_errno(self->heap, &self->data, 4));
+}
+
+/* Up to what the number of an ioctl can say; the kernel's buffer holds 128. */
+TEST_F(request, may_be_followed_by_more)
+{
+	const size_t sizes[] = { sizeof(self->data) + 8, 128, 129, (1 << _IOC_SIZEBITS) - 1 };
+	union {
+		struct dma_heap_allocation_data data;
+		unsigned char bytes[1 << _IOC_SIZEBITS];
+	} *longer = malloc(sizeof(*longer));
+
+	ASSERT_NE(NULL, longer);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t at = sizeof(self->data);
+
+		memset(longer, TAIL_BYTE, sizeof(*longer));
+		longer->data = self->data;
+		ASSERT_EQ(0, alloc_of_size_errno(self->heap, longer, sizes[i]))
+			TH_LOG("%zu bytes", sizes[i]);
+		while (at < sizeof(*longer) && longer->bytes[at] == TAIL_BYTE)
+			at++;
+		EXPECT_EQ(sizeof(*longer), at);
+		ASSERT_EQ(0, close(longer->data.fd));
+	}
+	free(longer);
+}
+
+TEST_F(request, has_a_known_number)
+{
+	const unsigned long cmd = DMA_HEAP_IOCTL_ALLOC;
+
+	for (unsigned int nr = 1; nr < 1 << _IOC_NRBITS; nr++) {
+		EXPECT_NE(0, ioctl(self->heap, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), nr,
+						    _IOC_SIZE(cmd)), &self->data));
+		EXPECT_EQ(EINVAL, errno)
+			TH_LOG("number %u", nr);
+	}
+}
+
+TEST_F(request, faults_on_a_bad_address)
+{
+	EXPECT_EQ(EFAULT, alloc_errno(self->heap, NULL));
+	EXPECT_EQ(EFAULT, alloc_errno(self->heap, (void *)-8L));
+}
+
+/* The buffer is there already when its descriptor cannot be told. */
+TEST_F(request, faults_on_memory_that_is_read_only)
+{
+	struct dma_heap_allocation_data *data;
+
+	data = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, data);
+	*data = self->data;
+	ASSERT_EQ(0, mprotect(data, page_size(), PROT_READ));
+	for (int i = 0; i < 16; i++) {
+		EXPECT_EQ(EFAULT, alloc_errno(self->heap, data));
+		EXPECT_EQ(self->fds, count_fds());
+		EXPECT_EQ(self->dmabufs, count_dmabufs());
+	}
+	EXPECT_EQ(0U, data->fd);
+	ASSERT_EQ(0, munmap(data, page_size()));
+}
+
+/* The same, when half of the struct could be written. */
+TEST_F(request, faults_at_the_end_of_memory)
+{
+	const size_t page = page_size();
+	struct dma_heap_allocation_data *data;
+	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, map);
+	data = (void *)(map + page - offsetof(struct dma_heap_allocation_data, heap_flags));
+	*data = self->data;
+	ASSERT_EQ(0, mprotect(map + page, page, PROT_READ));
+	EXPECT_EQ(EFAULT, alloc_errno(self->heap, data));
+	ASSERT_EQ(0, munmap(map + page, page));
+	data->fd = 0;
+	EXPECT_EQ(EFAULT, alloc_errno(self->heap, data));
+	ASSERT_EQ(0, munmap(map, page));
+}
+
+/* Known only after the buffer has been made. */
+TEST_F(request, needs_a_free_descriptor)
+{
+	struct rlimit limit, none;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = self->heap + 1;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(EMFILE, alloc_errno(self->heap, &self->data));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(0U, self->data.fd);
+}
+
+/* Mappings of a buffer whose pages are numbered. */
+#define MAP_PAGES	600	/* not all of them in one page table */
+
+FIXTURE(mapping)
+{
+	int heap;
+	int dmabuf;
+	size_t page;
+	size_t bytes;
+	char *map;
+};
+
+static void number_pages(char *map, size_t page, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		*(size_t *)(map + i * page) = i + 1;
+}
+
+/* Index of the first page that is not number @first and so on, or @nr. */
+static size_t first_misplaced(const char *map, size_t page, size_t nr, size_t first)
+{
+	size_t i = 0;
+
+	while (i < nr && *(const size_t *)(map + i * page) == first + i + 1)
+		i++;
+	return i;
+}
+
+FIXTURE_SETUP(mapping)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->page = page_size();
+	self->bytes = MAP_PAGES * self->page;
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	self->map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->dmabuf, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	number_pages(self->map, self->page, MAP_PAGES);
+}
+
+FIXTURE_TEARDOWN(mapping)
+{
+	if (self->map)
+		munmap(self->map, self->bytes);
+	close(self->dmabuf);
+	close(self->heap);
+}
+
+TEST_F(mapping, may_be_of_any_part)
+{
+	const size_t steps[] = { 1, 3, 16, 17, 511, 512, 513, MAP_PAGES };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		const size_t nr = steps[i];
+
+		for (size_t first = 0; first + nr <= MAP_PAGES; first += 1 + nr / 2) {
+			char *map = mmap(NULL, nr * self->page, PROT_READ, MAP_SHARED,
+					 self->dmabuf, first * self->page);
+
+			ASSERT_NE(MAP_FAILED, map);
+			ASSERT_EQ(nr, first_misplaced(map, self->page, nr, first))
+				TH_LOG("%zu pages from %zu", nr, first);
+			ASSERT_EQ(0, munmap(map, nr * self->page));
+		}
+	}
+}
+
+TEST_F(mapping, keeps_what_is_around_a_hole)
+{
+	const size_t hole = 200, end = 300;
+
+	ASSERT_EQ(0, munmap(self->map + hole * self->page, (end - hole) * self->page));
+	EXPECT_EQ(hole, first_misplaced(self->map, self->page, hole, 0));
+	EXPECT_EQ(MAP_PAGES - end, first_misplaced(self->map + end * self->page,
+						   self->page, MAP_PAGES - end, end));
+}
+
+TEST_F(mapping, can_be_moved)
+{
+	char *to = mmap(NULL, self->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, to);
+	ASSERT_EQ(to, mremap(self->map, self->bytes, self->bytes,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	self->map = to;
+	EXPECT_EQ(MAP_PAGES, first_misplaced(to, self->page, MAP_PAGES, 0));
+}
+
+TEST_F(mapping, can_be_moved_in_part)
+{
+	const size_t first = 100, nr = 50;
+	char *to = mmap(NULL, nr * self->page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+
+	ASSERT_NE(MAP_FAILED, to);
+	ASSERT_EQ(to, mremap(self->map + first * self->page, nr * self->page,
+			     nr * self->page, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_EQ(nr, first_misplaced(to, self->page, nr, first));
+	EXPECT_EQ(first, first_misplaced(self->map, self->page, first, 0));
+	ASSERT_EQ(0, munmap(to, nr * self->page));
+}
+
+TEST_F(mapping, can_shrink_but_not_grow)
+{
+	const size_t half = self->bytes / 2;
+
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, self->bytes, self->bytes + self->page,
+				     MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(self->map, mremap(self->map, self->bytes, half, 0));
+	self->bytes = half;
+	EXPECT_EQ(MAP_PAGES / 2, first_misplaced(self->map, self->page, MAP_PAGES / 2, 0));
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, half, half + self->page, MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+/* Child and parent share the pages, and the child's mapping is its own. */
+TEST_F(mapping, is_shared_with_a_child)
+{
+	size_t *last = (size_t *)(self->map + (MAP_PAGES - 1) * self->page);
+	pid_t child = fork();
+	int status;
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (first_misplaced(self->map, self->page, MAP_PAGES, 0) != MAP_PAGES)
+			_exit(1);
+		*last = 0;
+		_exit(munmap(self->map, self->bytes) ? 2 : 0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_EQ(0U, *last);
+	EXPECT_EQ(MAP_PAGES - 1, first_misplaced(self->map, self->page, MAP_PAGES - 1, 0));
+}
+
+TEST_F(mapping, outlives_its_descriptor)
+{
+	ASSERT_EQ(0, close(self->dmabuf));
+	self->dmabuf = -1;
+	EXPECT_EQ(MAP_PAGES, first_misplaced(self->map, self->page, MAP_PAGES, 0));
+}
+
+TEST_F(mapping, can_be_made_read_only)
+{
+	pid_t child;
+	int status;
+
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ));
+	EXPECT_EQ(MAP_PAGES, first_misplaced(self->map, self->page, MAP_PAGES, 0));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		*self->map = 0;
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGSEGV, WTERMSIG(status));
+}
+
+/* More than any heap has in one piece: only a range could be copied on write. */
+TEST_F(mapping, is_not_private)
+{
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, self->bytes, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE, self->dmabuf, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, self->bytes, PROT_READ, MAP_PRIVATE,
+				   self->dmabuf, 0));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* Whether two pages are one piece is not for their user to see. */
+TEST_F(mapping, is_not_private_even_if_contiguous)
+{
+	if (!kernel_has_our_heap())
+		SKIP(return, "what the stock heap says depends on its chunks");
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE, self->dmabuf, 0));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(mapping, of_one_page_may_be_private)
+{
+	const size_t nr = 123;
+	size_t *map = mmap(NULL, self->page, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			   self->dmabuf, nr * self->page);
+
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(nr + 1, *map);
+	*map = 0;
+	EXPECT_EQ(0U, *map);
+	EXPECT_EQ(MAP_PAGES, first_misplaced(self->map, self->page, MAP_PAGES, 0));
+	ASSERT_EQ(0, munmap(map, self->page));
+}
+
+/* It has no pages to pin, to merge or to dump: VM_IO, VM_PFNMAP and others. */
+TEST_F(mapping, is_raw)
+{
+	const struct iovec from = { self->map, self->page };
+	char range[LINE_BYTES], line[LINE_BYTES];
+	bool here = false, found = false;
+	int ends[2];
+	FILE *f;
+
+	ASSERT_EQ(0, pipe(ends));
+	EXPECT_EQ(-1, vmsplice(ends[1], &from, 1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	close(ends[0]);
+	close(ends[1]);
+
+	f = fopen("/proc/self/smaps", "re");
+	if (!f)
+		SKIP(return, "no /proc/self/smaps");
+	snprintf(range, sizeof(range), "%lx-%lx ", (unsigned long)self->map,
+		 (unsigned long)self->map + self->bytes);
+	while (!found && fgets(line, sizeof(line), f)) {
+		here |= !strncmp(line, range, strlen(range));
+		found = here && !strncmp(line, "VmFlags:", 8);
+	}
+	fclose(f);
+	ASSERT_TRUE(found);
+	EXPECT_NE(NULL, strstr(line, " sh "))
+		TH_LOG("%s", line);
+	EXPECT_NE(NULL, strstr(line, " io "));
+	EXPECT_NE(NULL, strstr(line, " pf "));
+	EXPECT_NE(NULL, strstr(line, " de "));
+	EXPECT_NE(NULL, strstr(line, " dd "));
+}
+
+/* Memory that is short: requests that cannot be met, and a bystander. */
+FIXTURE(shortage)
+{
+	int heap;
+	__u64 total;
+	pid_t bystander;
+	long long kills;
+	long long dmabufs;
+};
+
+static __u64 available_bytes(void)
+{
+	return meminfo_bytes("MemAvailable: %lld") + meminfo_bytes("SwapFree: %lld");
+}
+
+static long long oom_kills(void)
+{
+	return read_numbers("/proc/vmstat", "oom_kill %lld");
+}
+
+/* Pages that the page allocator has handed out since boot, of all zones. */
+static long long pages_allocated(void)
+{
+	return read_numbers("/proc/vmstat", "pgalloc_%*s %lld");
+}
+
+/* A child that does nothing, and that the OOM killer takes first. */
+static pid_t start_bystander(void)
+{
+	const pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "1000", 4) == 4)
+		pause();
+	_exit(1);
+}
+
+FIXTURE_SETUP(shortage)
+{
+	if (!kernel_has_our_heap())
+		SKIP(return, "the stock heap allocates until the OOM killer comes");
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->total = meminfo_bytes("MemTotal: %lld");
+	if (self->total > LITTLE_MEMORY)
+		SKIP(return, "takes all memory, and there is too much of it");
+	self->kills = oom_kills();
+	self->dmabufs = count_dmabufs();
+	ASSERT_NE(0U, self->total);
+	ASSERT_LE(0, self->kills);
+	self->bystander = start_bystander();
+	ASSERT_LT(0, self->bystander);
+}
+
+FIXTURE_TEARDOWN(shortage)
+{
+	EXPECT_EQ(self->kills, oom_kills());
+	EXPECT_EQ(self->dmabufs, count_dmabufs());
+	EXPECT_EQ(0, waitpid(self->bystander, NULL, WNOHANG));
+	kill(self->bystander, SIGKILL);
+	waitpid(self->bystander, NULL, 0);
+	close(self->heap);
+}
+
+/* Not a chunk is taken for what cannot be had. */
+TEST_F(shortage, is_seen_before_memory_is_taken)
+{
+	const __u64 sizes[] = {
+		available_bytes() + self->total / 16, 2 * self->total,
+	};
+	const long long before = pages_allocated();
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		EXPECT_EQ(-1, heap_alloc(self->heap, sizes[i]));
+		EXPECT_EQ(ENOMEM, errno)
+			TH_LOG("%llu bytes", sizes[i]);
+	}
+	EXPECT_GT((long long)(self->total / 64 / page_size()), pages_allocated() - before);
+}
+
+/* A little more than can be had, too little to be refused at once. */
+TEST_F_TIMEOUT(shortage, fails_one_request_and_nobody_else, TIME_LIMIT)
+{
+	const __u64 bytes = available_bytes() + self->total / 40;
+	const __u64 free = meminfo_bytes("MemFree: %lld");
+	const long long before = pages_allocated();
+
+	EXPECT_EQ(-1, heap_alloc(self->heap, bytes));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_LT((long long)(bytes / 2 / page_size()), pages_allocated() - before);
+	/* All of it is back, or in the lists of CPUs. */
+	EXPECT_LT(free - self->total / 32, meminfo_bytes("MemFree: %lld"));
+}
+
+/* What is being allocated goes with whoever wants it. */
+TEST_F_TIMEOUT(shortage, ends_with_the_one_who_brings_it, TIME_LIMIT)
+{
+	const __u64 before = meminfo_bytes("MemFree: %lld");
+	const __u64 bytes = available_bytes() / 2;
+	__u64 start, end;
+	int status;
+	pid_t child;
+
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (1)
+			close(heap_alloc(self->heap, bytes));
+	}
+	/* In the middle of it, or of the next. */
+	while (meminfo_bytes("MemFree: %lld") > before - bytes / 4)
+		sched_yield();
+	start = now_ns();
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	end = now_ns();
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_GT(5000000000ULL, end - start);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of the system heap ask the kernel about its memory.
+ */
+#ifndef HEAP_USER_H
+#define HEAP_USER_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+
+#define KIB		1024UL
+#define MIB		(1024 * KIB)
+#define LINE_BYTES	512
+#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+
+/* Who uses up all memory does so where that is soon done, in a guest mostly. */
+#define LITTLE_MEMORY	(8ULL << 30)
+
+typedef void use_line(char *line, void *data);
+
+/* Calls @use with each line of @file.  Returns -1 if there is no such file. */
+static inline int read_lines(const char *file, use_line *use, void *data)
+{
+	char line[LINE_BYTES];
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		use(line, data);
+	fclose(f);
+	return 0;
+}
+
+/**
+ * struct wanted - a number in a file
+ * @format: of the line it is in, with one %lld
+ * @sum: sum of all that were found
+ * @found: how many
+ */
+struct wanted {
+	const char *format;
+	long long sum;
+	int found;
+};
+
+static inline void use_wanted(char *line, void *data)
+{
+	struct wanted *wanted = data;
+	long long n;
+
+	if (sscanf(line, wanted->format, &n) != 1)
+		return;
+	wanted->sum += n;
+	wanted->found++;
+}
+
+/* The sum of the numbers that @format finds in @file, -1 if there are none. */
+static inline long long read_numbers(const char *file, const char *format)
+{
+	struct wanted wanted = { .format = format };
+
+	if (read_lines(file, use_wanted, &wanted) || !wanted.found)
+		return -1;
+	return wanted.sum;
+}
+
+/* @format is that of a line of /proc/meminfo, in KiB.  0 if there is none. */
+static inline __u64 meminfo_bytes(const char *format)
+{
+	const long long kib = read_numbers("/proc/meminfo", format);
+
+	return kib < 0 ? 0 : kib * KIB;
+}
+
+/* All dma-bufs there are, whoever holds them. */
+static inline long long count_dmabufs(void)
+{
+	return read_numbers(BUFINFO, "Total %lld objects");
+}
+
+static inline void use_symbol(char *line, void *data)
+{
+	if (strstr(line, " vmap_sg\n"))
+		*(bool *)data = true;
+}
+
+static inline bool kernel_has_our_heap(void)
+{
+	bool has = false;
+
+	read_lines("/proc/kallsyms", use_symbol, &has);
+	return has;
+}
+
+/* Returns -1 and sets errno if @file cannot be written. */
+static inline int write_file(const char *file, const char *text)
+{
+	const int fd = open(file, O_WRONLY | O_CLOEXEC);
+	const ssize_t size = strlen(text);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = write(fd, text, size) == size ? 0 : -1;
+	close(fd);
+	return ret;
+}
+
+/* Bytes that are free in blocks of @min_order pages and more. */
+struct buddies {
+	int min_order;
+	unsigned long long bytes;
+};
+
+/* What follows @n words, each of them after any number of blanks. */
+static inline char *skip_words(char *text, int n)
+{
+	while (n--) {
+		text += strspn(text, " ,");
+		text += strcspn(text, " ,");
+	}
+	return text;
+}
+
+static inline void use_buddies(char *line, void *data)
+{
+	struct buddies *buddies = data;
+	char *next = strstr(line, "zone");
+	unsigned long long blocks;
+	int order, read;
+
+	if (!next)
+		return;
+	next = skip_words(next, 2);
+	for (order = 0; sscanf(next, "%llu%n", &blocks, &read) == 1; order++) {
+		next += read;
+		if (order >= buddies->min_order)
+			buddies->bytes += (blocks << order) * sysconf(_SC_PAGESIZE);
+	}
+}
+
+static inline unsigned long long free_in_blocks(int min_order)
+{
+	struct buddies buddies = { .min_order = min_order };
+
+	read_lines("/proc/buddyinfo", use_buddies, &buddies);
+	return buddies.bytes;
+}
+
+#endif /* HEAP_USER_H */
