@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers of the system heap, made, used and released by four threads, many
+ * times: each is zero, none shares a page with another, and no page is lost.
+ *
+ * Free memory is not the same afterwards: pages went to slabs, page tables and
+ * the like, and are counted there; blocks are in other pieces.  Pages that are
+ * neither free nor counted anywhere are what is compared.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "heap_user.h"
+#include "vmap_user.h"
+#include "../kselftest.h"
+
+#define NR_THREADS	4
+#define DEFAULT_ROUNDS	10000
+#define MAX_ROUNDS	100000000
+
+/* One round of so many also maps the buffer for the kernel. */
+#define VMAP_EVERY	8
+/* So many rounds of each thread before the first look, for what is kept. */
+#define WARM_UP_ROUNDS	250
+
+/* Pages that others may take meanwhile.  A page a round is 10,000. */
+#define LOST_PAGES	16
+/* Of memory in blocks of the top orders, what other pieces may cost. */
+#define TOP_ORDER	9
+#define TOP_SHARE	16
+
+/* Pages of a buffer, small ones more often than large ones. */
+static const unsigned short sizes[] = {
+	1, 1, 1, 1, 2, 2, 3, 5, 15, 16, 17, 40, 64, 127, 300, 515,
+};
+
+/**
+ * struct worker - a thread
+ * @thread: the thread
+ * @id: its number, from 1 on
+ * @rounds: how many it has to do
+ * @not_zero: buffers that were not zero
+ * @not_ours: buffers that someone else wrote to
+ * @misplaced: buffers whose kernel mapping had wrong pages
+ * @failed: what could not be done, or NULL
+ * @error: its errno
+ */
+struct worker {
+	pthread_t thread;
+	unsigned int id;
+	unsigned long rounds;
+	unsigned long not_zero;
+	unsigned long not_ours;
+	unsigned long misplaced;
+	const char *failed;
+	int error;
+};
+
+/**
+ * struct memory - where the pages of this machine are
+ * @free: free, in the lists of CPUs as well
+ * @counted: taken, by someone who is counted in /proc/meminfo
+ * @uncounted: all others
+ * @by_size: free, as /proc/buddyinfo has it
+ * @by_type: free, as /proc/pagetypeinfo has it
+ * @top: free, in blocks of TOP_ORDER and more
+ */
+struct memory {
+	long long free;
+	long long counted;
+	long long uncounted;
+	long long by_size;
+	long long by_type;
+	long long top;
+};
+
+static int heap, test;
+
+static int give_up(struct worker *w, const char *what)
+{
+	w->failed = what;
+	w->error = errno;
+	return -1;
+}
+
+static bool is_zero(const __u64 *words, size_t nr)
+{
+	__u64 any = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		any |= words[i];
+	return !any;
+}
+
+/* Different for each thread, round and page. */
+static __u64 mark_of(const struct worker *w, unsigned long round, size_t page)
+{
+	return (((__u64)w->id << 56) | ((__u64)round << 24) | page) + 1;
+}
+
+static void dirty(const struct worker *w, char *map, size_t bytes, unsigned long round)
+{
+	memset(map, 0xa5, bytes);
+	for (size_t at = 0; at < bytes; at += page_size())
+		*(__u64 *)(map + at) = mark_of(w, round, at);
+}
+
+static bool is_ours(const struct worker *w, const char *map, size_t bytes,
+		    unsigned long round)
+{
+	for (size_t at = 0; at < bytes; at += page_size()) {
+		if (*(const __u64 *)(map + at) != mark_of(w, round, at))
+			return false;
+	}
+	return true;
+}
+
+static int use_buffer(struct worker *w, int dmabuf, size_t bytes, unsigned long round)
+{
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	struct dmabuf_vmap_result res;
+	int ret = 0;
+
+	if (map == MAP_FAILED)
+		return give_up(w, "mmap");
+	w->not_zero += !is_zero((__u64 *)map, bytes / sizeof(__u64));
+	dirty(w, map, bytes, round);
+	if (round % VMAP_EVERY == 0) {
+		if (vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY, 0, &res))
+			ret = give_up(w, "vmap");
+		else
+			w->misplaced += !!res.bad_pages;
+	} else {
+		sched_yield();
+	}
+	w->not_ours += !is_ours(w, map, bytes, round);
+	munmap(map, bytes);
+	return ret;
+}
+
+/* Makes two buffers and releases them in the order in which they were made. */
+static int do_round(struct worker *w, unsigned long round, unsigned int *seed, int *before)
+{
+	const size_t bytes = sizes[rand_r(seed) / 16 % ARRAY_SIZE(sizes)] * page_size();
+	const int dmabuf = heap_alloc(heap, bytes);
+	int ret;
+
+	if (dmabuf < 0)
+		return give_up(w, "alloc");
+	ret = use_buffer(w, dmabuf, bytes, round);
+	if (*before >= 0)
+		close(*before);
+	*before = dmabuf;
+	return ret;
+}
+
+static void *work(void *data)
+{
+	struct worker *w = data;
+	unsigned int seed = w->id;
+	int before = -1;
+
+	for (unsigned long i = 0; i < w->rounds; i++) {
+		if (do_round(w, i, &seed, &before))
+			break;
+	}
+	if (before >= 0)
+		close(before);
+	return NULL;
+}
+
+static void run(struct worker *workers, unsigned long rounds)
+{
+	for (int i = 0; i < NR_THREADS; i++) {
+		workers[i].id = i + 1;
+		workers[i].rounds = rounds;
+		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+			ksft_exit_fail_msg("no thread\n");
+	}
+	for (int i = 0; i < NR_THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		if (workers[i].failed)
+			ksft_exit_fail_msg("%s: %s\n", workers[i].failed,
+					   strerror(workers[i].error));
+	}
+}
+
+/* Contiguous memory is taken, for which they are emptied, and given back. */
+static void drain_cpu_lists(void)
+{
+	struct dmabuf_vmap_layout arg = {
+		.bytes = page_size(),
+		.block = page_size(),
+		.rounds = 1,
+	};
+	const int fd = open_vmap_test();
+
+	if (ioctl(fd, DMABUF_VMAP_TEST_LAYOUT, &arg))
+		ksft_print_msg("lists of CPUs are not empty: %s\n", strerror(errno));
+	close(fd);
+}
+
+static long long counted_pages(void)
+{
+	static const char * const users[] = {
+		"Buffers: %lld", "Cached: %lld", "AnonPages: %lld", "Slab: %lld",
+		"KernelStack: %lld", "PageTables: %lld", "VmallocUsed: %lld",
+		"Percpu: %lld",
+	};
+	__u64 bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		bytes += meminfo_bytes(users[i]);
+	return bytes / page_size();
+}
+
+static void use_types(char *line, void *data)
+{
+	long long *pages = data, blocks;
+	char *next = strstr(line, "type ");
+	int read;
+
+	/* The table below it has no page orders, but "Number of blocks". */
+	if (!next)
+		return;
+	next = skip_words(next, 2);
+	for (int order = 0; sscanf(next, "%lld%n", &blocks, &read) == 1; order++) {
+		next += read;
+		*pages += blocks << order;
+	}
+}
+
+static void look(struct memory *m)
+{
+	drain_cpu_lists();
+	/* Or each CPU keeps some of the counts to itself. */
+	write_file("/proc/sys/vm/stat_refresh", "1");
+	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") +
+		  read_numbers("/proc/zoneinfo", " count: %lld");
+	m->counted = counted_pages();
+	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
+	m->by_size = free_in_blocks(0) / page_size();
+	m->top = free_in_blocks(TOP_ORDER) / page_size();
+	m->by_type = 0;
+	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+}
+
+static void print_memory(const char *when, const struct memory *m)
+{
+	ksft_print_msg("%s: %lld pages free, %lld counted, %lld not\n",
+		       when, m->free, m->counted, m->uncounted);
+	ksft_print_msg("  buddyinfo %lld, %lld of them in blocks of %u; pagetypeinfo %lld\n",
+		       m->by_size, m->top, 1 << TOP_ORDER, m->by_type);
+}
+
+static void compare(const struct memory *before, const struct memory *after)
+{
+	const long long lost = after->uncounted - before->uncounted;
+	const long long drift = before->free - after->free;
+
+	ksft_print_msg("%lld pages fewer are free, %lld more are counted, %lld are lost\n",
+		       drift, after->counted - before->counted, lost);
+	ksft_test_result(lost <= LOST_PAGES, "no page is lost\n");
+	ksft_test_result(before->by_size - after->by_size <= drift + LOST_PAGES,
+			 "free pages are in the lists of free blocks\n");
+	if (after->by_type)
+		ksft_test_result(before->by_type - after->by_type <= drift + LOST_PAGES,
+				 "free pages are in the lists of their types\n");
+	else
+		ksft_test_result_skip("no /proc/pagetypeinfo\n");
+	ksft_test_result(after->top >= before->top - before->top / TOP_SHARE,
+			 "free pages are in large blocks again\n");
+}
+
+static unsigned long parse_rounds(int argc, char **argv)
+{
+	unsigned long rounds = DEFAULT_ROUNDS;
+	char *end = "";
+	int opt;
+
+	while ((opt = getopt(argc, argv, "r:")) == 'r') {
+		errno = 0;
+		rounds = strtoul(optarg, &end, 10);
+		if (errno || *end || *optarg < '0' || *optarg > '9' || !rounds ||
+		    rounds > MAX_ROUNDS) {
+			fprintf(stderr, "heap_leak: rounds must be 1 to %d: %s\n",
+				MAX_ROUNDS, optarg);
+			exit(2);
+		}
+	}
+	if (opt == -1 && optind == argc)
+		return rounds;
+	fprintf(stderr, "Usage: heap_leak [-r ROUNDS]\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	const unsigned long rounds = parse_rounds(argc, argv);
+	struct worker workers[NR_THREADS] = {}, sum = {};
+	struct memory before, after;
+	long long dmabufs;
+	__u64 start;
+
+	ksft_print_header();
+	heap = open_heap();
+	if (heap < 0)
+		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
+	test = open_vmap_test();
+	if (test < 0)
+		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	ksft_set_plan(8);
+
+	run(workers, WARM_UP_ROUNDS);
+	dmabufs = count_dmabufs();
+	look(&before);
+	start = now_ns();
+	run(workers, (rounds + NR_THREADS - 1) / NR_THREADS);
+	ksft_print_msg("%lu rounds in %llu ms\n", rounds, (now_ns() - start) / 1000000);
+	look(&after);
+	for (int i = 0; i < NR_THREADS; i++) {
+		sum.not_zero += workers[i].not_zero;
+		sum.not_ours += workers[i].not_ours;
+		sum.misplaced += workers[i].misplaced;
+	}
+	ksft_print_msg("%lu buffers not zero, %lu written to by others, %lu misplaced\n",
+		       sum.not_zero, sum.not_ours, sum.misplaced);
+	ksft_test_result(!sum.not_zero, "every buffer is zero\n");
+	ksft_test_result(!sum.not_ours, "no page is in two buffers\n");
+	ksft_test_result(!sum.misplaced, "every page is where the device has it\n");
+	ksft_test_result(count_dmabufs() == dmabufs, "no buffer is left\n");
+	print_memory("before", &before);
+	print_memory("after", &after);
+	compare(&before, &after);
+	ksft_finished();
+}
