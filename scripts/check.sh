@@ -90,6 +90,19 @@ bench() {
 		"$([ $status = 0 ] && echo ok || echo 'not ok')" >"$results/bench.tap"
 }
 
+# fragmented: the same program where memory is in pieces, ours against stock
+fragmented() {
+	for kernel in stock patched; do
+		say "heap_frag in $kernel $series $arch, icount"
+		port=$out/log/$kernel-frag.port
+		"$top/scripts/boot.sh" "$series" "$arch" "$kernel" icount frag \
+			run /kselftest/dmabuf-heaps/heap_frag -b || :
+		[ -e "$port" ] || : >"$port"
+	done
+	awk -f "$top/scripts/fragmented.awk" "$out/log/stock-frag.port" "$port" \
+		>"$results/fragmented.tap"
+}
+
 [ $# = 3 ] || die "usage: check.sh SERIES ARCH VARIANT"
 series=$1
 arch=$2
@@ -106,5 +119,6 @@ for kernel in "$variant" stock; do
 	run_jobs "$kernel" kselftest kselftest -c dmabuf-heaps + run /bin/test_vmalloc
 done
 bench
+[ "$variant" != patched ] || fragmented
 cd "$results"
 "$OUT/host/ktap" ./*.tap ./*.ktap

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# fragmented.awk STOCK PATCHED: compare icount runs of heap_frag -b; prints TAP
+#
+# In fragmented memory no operation may take longer than in the stock kernel.
+
+function bound(op,    ours, stock, ok) {
+	stock = median[1, op]
+	ours = median[2, op]
+	ok = stock > 0 && ours > 0 && ours <= stock
+	printf "%sok %d - 128 MiB %s in fragmented memory, at most stock's %s: %s instructions\n",
+		ok ? "" : "not ", ++n, op, stock == "" ? "no" : stock, ours == "" ? "no" : ours
+}
+
+BEGIN {
+	FS = "\t"
+	print "TAP version 13"
+	print "1..5"
+}
+
+$1 == "# bench" && $2 == "kernel" && $3 == "fragmented" && $5 == 134217728 {
+	median[FILENAME == ARGV[1] ? 1 : 2, $4] = $8
+}
+
+END {
+	bound("alloc")
+	bound("mmap")
+	bound("vmap")
+	bound("vunmap")
+	bound("free")
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The system heap when memory is in pieces: memory is filled, every other page
+ * is freed, and buffers are made of what is left, single pages for the most part.
+ *
+ * Prints how long it took as well, in ns, for those who compare two kernels;
+ * with -b, that is all it does with the buffers.
+ */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "heap_user.h"
+#include "vmap_user.h"
+#include "../kselftest.h"
+
+#define BUFFER_BYTES	(128 * MIB)
+/* In pieces, so that a buffer finds room and the kernel has some as well. */
+#define PIECES_BYTES	(2 * BUFFER_BYTES)
+/* Left alone while memory is filled: below that the kernel starts to reclaim. */
+#define RESERVE_BYTES	(96 * MIB)
+/* What may be left in blocks of 16 pages and more. */
+#define BLOCK_ORDER	4
+#define BLOCKS_BYTES	(2 * MIB)
+#define MAX_BALLAST	256
+
+#define ROUNDS		3
+
+#define PROACTIVE	"/proc/sys/vm/compaction_proactiveness"
+#define PFN_MASK	((1ULL << 55) - 1)
+
+enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
+
+static const char * const op_names[NR_OPS] = {
+	[ALLOC] = "alloc",
+	[MMAP] = "mmap",
+	[VMAP] = "vmap",
+	[VUNMAP] = "vunmap",
+	[FREE] = "free",
+};
+
+static __u64 ns[NR_OPS][ROUNDS];
+static int heap, test;
+
+/* Ends the program; what it took goes with it. */
+static void fail(const char *what)
+{
+	ksft_exit_fail_msg("%s: %s\n", what, strerror(errno));
+}
+
+/* Memory of the CMA is for movable pages and for its own users. */
+static __u64 free_bytes(void)
+{
+	return meminfo_bytes("MemFree: %lld") - meminfo_bytes("CmaFree: %lld");
+}
+
+static __u64 free_block_bytes(void)
+{
+	const __u64 blocks = free_in_blocks(BLOCK_ORDER);
+	const __u64 cma = meminfo_bytes("CmaFree: %lld");
+
+	return blocks > cma ? blocks - cma : 0;
+}
+
+/* Buffers that are never closed: the quick way to fill. */
+static void fill_with_buffers(__u64 leave)
+{
+	const __u64 now = free_bytes();
+
+	if (now > leave && heap_alloc(heap, now - leave) < 0)
+		fail("ballast");
+}
+
+static char *fill_with_pages(size_t *bytes)
+{
+	char *map;
+
+	*bytes = meminfo_bytes("MemFree: %lld") - RESERVE_BYTES;
+	*bytes &= ~(page_size() - 1);
+	map = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		fail("mmap");
+	madvise(map, *bytes, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < *bytes; at += page_size())
+		map[at] = 1;
+	return map;
+}
+
+/* Those at an odd place in physical memory. */
+static void free_every_other_page(char *map, size_t bytes)
+{
+	const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	const size_t page = page_size();
+	__u64 entries[512];
+
+	if (pagemap < 0)
+		fail("/proc/self/pagemap");
+	for (size_t at = 0; at < bytes; at += page) {
+		const size_t i = at / page % ARRAY_SIZE(entries);
+		const off_t from = (uintptr_t)(map + at) / page * sizeof(*entries);
+
+		if (!i && pread(pagemap, entries, sizeof(entries), from) <= 0)
+			fail("/proc/self/pagemap");
+		if (entries[i] & PFN_MASK & 1)
+			madvise(map + at, page, MADV_DONTNEED);
+	}
+	close(pagemap);
+}
+
+/* What is left of larger blocks goes into buffers that are never closed. */
+static void use_up_blocks(void)
+{
+	for (int i = 0; i < MAX_BALLAST; i++) {
+		const __u64 left = free_block_bytes();
+
+		if (left <= BLOCKS_BYTES)
+			return;
+		if (heap_alloc(heap, page_align(left / 2)) < 0)
+			fail("ballast");
+	}
+}
+
+static void fragment_memory(void)
+{
+	size_t bytes;
+	char *map;
+
+	fill_with_buffers(2 * PIECES_BYTES + RESERVE_BYTES);
+	map = fill_with_pages(&bytes);
+	free_every_other_page(map, bytes);
+	use_up_blocks();
+}
+
+/* A buffer, mapped.  Its times are those of @round. */
+static __u64 *make_buffer(int round, int *dmabuf)
+{
+	__u64 start = now_ns();
+	void *map;
+
+	*dmabuf = heap_alloc(heap, BUFFER_BYTES);
+	ns[ALLOC][round] = now_ns() - start;
+	if (*dmabuf < 0)
+		fail("alloc");
+
+	start = now_ns();
+	map = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *dmabuf, 0);
+	ns[MMAP][round] = now_ns() - start;
+	if (map == MAP_FAILED)
+		fail("mmap of a buffer");
+	return map;
+}
+
+static void drop_buffer(int round, int dmabuf, void *map)
+{
+	__u64 start;
+
+	munmap(map, BUFFER_BYTES);
+	start = now_ns();
+	close(dmabuf);
+	ns[FREE][round] = now_ns() - start;
+}
+
+static bool is_zero(const __u64 *words)
+{
+	__u64 any = 0;
+
+	for (size_t i = 0; i < BUFFER_BYTES / sizeof(*words); i++)
+		any |= words[i];
+	return !any;
+}
+
+static void fill(__u64 *words, __u64 seed)
+{
+	for (size_t i = 0; i < BUFFER_BYTES / sizeof(*words); i++)
+		words[i] = dmabuf_vmap_test_pattern(seed, i);
+}
+
+static bool is_filled(const __u64 *words, __u64 seed, size_t first, size_t last)
+{
+	for (size_t i = first; i < last; i++) {
+		if (words[i - first] != dmabuf_vmap_test_pattern(seed, i))
+			return false;
+	}
+	return true;
+}
+
+static __u64 hash_of_pattern(__u64 seed)
+{
+	__u64 hash = DMABUF_VMAP_TEST_HASH_INIT;
+
+	for (size_t i = 0; i < BUFFER_BYTES / sizeof(__u64); i++)
+		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
+	return hash;
+}
+
+/* From the middle of the buffer to its end, an odd number of pages. */
+static bool part_is_filled(int dmabuf, __u64 seed)
+{
+	const size_t skip = BUFFER_BYTES / 2 + page_size();
+	const size_t bytes = BUFFER_BYTES - skip;
+	__u64 *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, dmabuf, skip);
+	bool ok;
+
+	if (map == MAP_FAILED)
+		return false;
+	ok = is_filled(map, seed, skip / sizeof(*map), BUFFER_BYTES / sizeof(*map));
+	munmap(map, bytes);
+	return ok;
+}
+
+static void test_views(int dmabuf, __u64 *map)
+{
+	const __u64 user_seed = 11, kernel_seed = 1ULL << 33;
+	const __u64 hash = hash_of_pattern(user_seed);
+	struct dmabuf_vmap_result res;
+	int ret;
+
+	fill(map, user_seed);
+	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_HASH,
+			     0, &res);
+	ksft_test_result(!ret && res.kernel_hash == hash,
+			 "kernel sees what user wrote\n");
+	ksft_test_result(!ret && res.device_hash == hash,
+			 "device sees what user wrote\n");
+	ksft_test_result(!ret && res.pages_checked == BUFFER_BYTES / page_size() &&
+			 !res.bad_pages,
+			 "every page is where the device has it\n");
+	ksft_print_msg("%u entries, %u DMA segments\n", res.nents, res.dma_segments);
+	ksft_test_result(!ret && res.nents > BUFFER_BYTES / page_size() / 2,
+			 "most entries are single pages\n");
+
+	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_FILL, kernel_seed, &res);
+	ksft_test_result(!ret && is_filled(map, kernel_seed, 0, BUFFER_BYTES / sizeof(*map)),
+			 "user sees what kernel wrote\n");
+	ksft_test_result(part_is_filled(dmabuf, kernel_seed),
+			 "a part is mapped where it belongs\n");
+}
+
+static void time_vmap(int round, int dmabuf)
+{
+	struct dmabuf_vmap_result res;
+
+	if (vmap_test_once(test, dmabuf, 0, 0, &res))
+		fail("vmap");
+	ns[VMAP][round] = res.map_total_ns;
+	ns[VUNMAP][round] = res.unmap_total_ns;
+}
+
+static void time_buffers(void)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		int dmabuf;
+		void *map = make_buffer(round, &dmabuf);
+
+		time_vmap(round, dmabuf);
+		drop_buffer(round, dmabuf, map);
+	}
+}
+
+static void test_buffers(void)
+{
+	bool zero = true;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		int dmabuf;
+		__u64 *map = make_buffer(round, &dmabuf);
+
+		zero = is_zero(map) && zero;
+		if (!round)
+			test_views(dmabuf, map);
+		memset(map, 0xa5, BUFFER_BYTES);
+		drop_buffer(round, dmabuf, map);
+	}
+	ksft_test_result(zero, "every buffer is zero\n");
+}
+
+static void print_times(void)
+{
+	for (int op = 0; op < NR_OPS; op++) {
+		qsort(ns[op], ROUNDS, sizeof(*ns[op]), compare_ns);
+		ksft_print_msg("bench\tkernel\tfragmented\t%s\t%lu\t%d\t%llu\t%llu\t%llu\n",
+			       op_names[op], BUFFER_BYTES, ROUNDS, ns[op][0],
+			       sorted_median(ns[op], ROUNDS), ns[op][ROUNDS - 1]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const bool only_times = argc == 2 && !strcmp(argv[1], "-b");
+	char proactive[LINE_BYTES];
+	__u64 blocks;
+
+	if (argc > 1 && !only_times) {
+		fprintf(stderr, "Usage: heap_frag [-b]\n");
+		return 2;
+	}
+	ksft_print_header();
+	heap = open_heap();
+	if (heap < 0)
+		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
+	test = open_vmap_test();
+	if (test < 0)
+		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
+		ksft_exit_skip("takes all memory, and there is too much of it\n");
+	if (free_bytes() < 2 * PIECES_BYTES + 2 * RESERVE_BYTES)
+		ksft_exit_skip("not enough memory\n");
+	ksft_set_plan(only_times ? 1 : 8);
+
+	/* Or the pieces are put together again before they are used. */
+	snprintf(proactive, sizeof(proactive), "%lld", read_numbers(PROACTIVE, "%lld"));
+	write_file(PROACTIVE, "0");
+	fragment_memory();
+	blocks = free_block_bytes();
+	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
+		       free_bytes() / KIB, blocks / KIB, 1 << BLOCK_ORDER);
+	ksft_test_result(blocks <= 2 * BLOCKS_BYTES, "memory is in pieces\n");
+	time_buffers();
+	print_times();
+	if (!only_times)
+		test_buffers();
+	write_file(PROACTIVE, proactive);
+	ksft_finished();
+}
