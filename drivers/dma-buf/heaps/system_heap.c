@@ -531,8 +531,8 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 }
 
 /*
- * Whether to try at all.  What can be reclaimed is an estimate: some is added
- * for what it leaves out, which is mostly reserves.
+ * Whether to try at all.  What is available is an estimate that leaves out the
+ * per-CPU lists of the page allocator, which may hold an eighth of the memory.
  */
 static bool heap_may_have(unsigned long nr_pages)
 {
@@ -540,7 +540,7 @@ static bool heap_may_have(unsigned long nr_pages)
 		return true;
 	return nr_pages <= totalram_pages() &&
 	       nr_pages <= si_mem_available() + get_nr_swap_pages() +
-			   totalram_pages() / 32;
+			   totalram_pages() / 8;
 }
 
 /* Allocate the memory of a buffer, and the table that says where it is. */

@@ -607,7 +607,7 @@ FIXTURE_TEARDOWN(shortage)
 TEST_F(shortage, is_seen_before_memory_is_taken)
 {
 	const __u64 sizes[] = {
-		available_bytes() + self->total / 16, 2 * self->total,
+		available_bytes() + self->total / 6, 2 * self->total,
 	};
 	const long long before = pages_allocated();
 
