@@ -184,6 +184,13 @@ pasted_runs()
 	grep -q '^@@ end' port
 }
 
+another_port()
+{
+	status 0 "$tools/vm-run" --console console --port port --file org.some.port=here --cmd cmd \
+		-- "$tests/fake-qemu" pass || return 1
+	grep -q 'path=here .*,name=org.some.port .*,name=org.kernel.vmap.0$' cmd
+}
+
 odd_path()
 {
 	status 0 "$tools/vm-run" --console "a, b" --port "it's" --cmd cmd \
@@ -265,6 +272,9 @@ test_vm()
 	check "vm-run: SIGTERM" interrupt TERM 143
 	check "vm-run: the command can be pasted" pasted_runs
 	check "vm-run: commas, blanks and quotes in paths" odd_path
+	check "vm-run: another port, before the first" another_port
+	check "vm-run: another port without a name" says 2 'not .=here' \
+		"$tools/vm-run" --file =here -- true
 	check "vm-run: temporary logs go after a pass" temp_kept 0 pass 0
 	check "vm-run: temporary logs stay after a failure" temp_kept 1 fail 2
 	check "vm-run: no command" status 2 "$tools/vm-run" --console console
