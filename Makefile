@@ -177,7 +177,7 @@ check: kernels modules $(INITRAMFS)
 
 .PHONY: users
 users: kernels modules $(INITRAMFS)
-	$(Q)scripts/users.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/users.sh $(KERNEL) $(ARCH) $(TESTED)
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)
