@@ -79,6 +79,7 @@ PRISTINE := $(SRC)/pristine/.vmap-stamp
 OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
 BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
 FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
+MODULES := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/modules.cpio)
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
 INITRAMFS := $(WORK)/initramfs.cpio
 TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
@@ -95,12 +96,14 @@ help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
+	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
 	@echo 'make clean       remove what was built, keep the kernel source'
 	@echo 'make distclean   remove everything made, all of OUT'
 	@echo
 	@echo 'Steps of the main job:  packages fetch overlay config kernels kselftest initramfs'
+	@echo 'and of make check:      modules'
 	@echo
 	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL) (working: $(READY_KERNEL))'
 	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH) (working: $(READY_ARCH))'
@@ -111,13 +114,14 @@ help:
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 
-.PHONY: packages fetch overlay config kernels kselftest initramfs
+.PHONY: packages fetch overlay config kernels modules kselftest initramfs
 packages:
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH)
 
 fetch: $(PRISTINE)
 overlay: $(OVERLAYS)
 kernels: $(BUILT)
+modules: $(MODULES)
 kselftest: $(KSELFTEST)
 initramfs: $(INITRAMFS)
 
@@ -148,6 +152,9 @@ $(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/
 $(foreach v,$(VARIANTS),$(if $(wildcard $(SRC)/$v/build-$(ARCH)/$(IMAGE_$(ARCH))),, \
 	$(eval $(SRC)/$v/build-$(ARCH)/.built: FORCE)))
 
+$(MODULES): $(SRC)/%/build-$(ARCH)/modules.cpio: $(SRC)/%/build-$(ARCH)/.built
+	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $* modules
+
 $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
 		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT)
 	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock kselftest
@@ -156,7 +163,8 @@ $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*
 STOCK := $(SRC)/stock/build-$(ARCH)
 $(INITRAMFS): $(KSELFTEST) $(HOST)/init $(wildcard scripts/guest/*.sh) $(STOCK)/.built
 	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio scripts/guest/initramfs.sh $@ $(<D) \
-		$(HOST)/init scripts/guest/test_vmalloc.sh $(STOCK)/lib/test_vmalloc.ko
+		$(HOST)/init $(filter scripts/guest/%.sh,$(filter-out %/initramfs.sh,$^)) \
+		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
 bench: kernels $(INITRAMFS)
@@ -164,11 +172,15 @@ bench: kernels $(INITRAMFS)
 	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
 
 .PHONY: check
-check: kernels $(INITRAMFS)
+check: kernels modules $(INITRAMFS)
 	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
+.PHONY: users
+users: kernels modules $(INITRAMFS)
+	$(Q)scripts/users.sh $(KERNEL) $(ARCH) $(TESTED)
+
 .PHONY: shell
-shell: kernels $(INITRAMFS)
+shell: kernels modules $(INITRAMFS)
 	$(Q)scripts/boot.sh $(KERNEL) $(ARCH) $(VARIANT) shell
 
 .PHONY: lint

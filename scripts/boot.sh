@@ -7,7 +7,8 @@
 # MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
 #       wall    two CPUs, as fast as this machine can
 # MEMORY is that of the guest, 2G unless set.
-# The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}.
+# The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}, and .ppm for
+# the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
 
 set -eu
@@ -16,6 +17,8 @@ set -eu
 MEMORY=${MEMORY:-2G}
 # Only words that the kernel knows: init takes the others for jobs
 CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
+# The port over which drm_vkms hands out what vkms has composed
+PICTURE_PORT=org.kernel.vmap.picture
 
 kvm_can() {
 	grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ] && kvm_trial
@@ -105,19 +108,41 @@ have_parts() {
 	done
 }
 
+# add_modules NAME: what was built of them, see build.sh.  What the bench finds
+# must not depend on that.
+add_modules() {
+	case $1 in
+	bench-*) return ;;
+	esac
+	[ -e "$out/$variant/modules.cpio" ] || return 0
+	cat "$initramfs" "$out/$variant/modules.cpio" >"$out/initramfs-$variant.cpio" ||
+		die "$out/initramfs-$variant.cpio: $(or_full "cannot be written")"
+	initramfs=$out/initramfs-$variant.cpio
+}
+
 run_jobs() {
 	log=$logs/$variant-$name
-	rm -f "$log.console" "$log.port" "$log.cmd"
+	rm -f "$log.console" "$log.port" "$log.cmd" "$log.ppm"
+	add_modules "$name"
 	how=$(speed "$mode") || exit 1
+	file=
+	environment=
+	case " $* " in
+	*" kselftest "*)
+		file="--file $PICTURE_PORT=$log.ppm"
+		environment="VKMS_PICTURE=/dev/virtio-ports/$PICTURE_PORT"
+		;;
+	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
-		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" -- \
+		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE $(clock "$mode") $(suites "$@") -- $*"
+		-append "console=$console $CMDLINE $(clock "$mode") $(suites "$@") $environment -- $*"
 	exec "$@"
 }
 
 run_shell() {
+	add_modules shell
 	how=$(speed wall) || exit 1
 	echo "A shell in the $variant $series kernel; exit leaves it, ctrl-a x kills it."
 	# shellcheck disable=SC2086,SC2046

@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# build.sh SERIES ARCH VARIANT [config|build|kselftest]
+# build.sh SERIES ARCH VARIANT [config|build|modules|kselftest]
 #
 # config     $OUT/src/$TREE/VARIANT/build-ARCH/.config from the fragments
-# build      config, then the kernel and its modules (the default)
+# build      config, then the kernel (the default)
+# modules    its modules, as modules.cpio in the same directory: only tests use
+#            them, and they are a tenth of a first build; the one that the bench
+#            loads is built with the kernel
 # kselftest  the kernel's headers and our selftests, installed below
 #            $OUT/$TREE-ARCH/kselftest
 #
@@ -105,12 +108,38 @@ build() {
 	else
 		set -- --done "$(objects)" --expect "$(cat "$out/objects" 2>/dev/null || echo $OBJECTS)"
 	fi
-	rm -f "$obj/.built"
+	# modules are of one kernel
+	rm -f "$obj/.built" "$obj/modules.cpio"
 	run_progress --title "build $what" --log "$log" "$@" -- \
-		"$0" "$series" "$arch" "$variant" kmake all ||
+		"$0" "$series" "$arch" "$variant" kmake "$image" lib/test_vmalloc.ko ||
 		die "$what: $(or_full "the build failed" $?), log: $log"
 	objects >"$out/objects"
 	: >"$obj/.built"
+}
+
+# pack_modules: what modules_install has put below modules.part
+pack_modules() {
+	(
+		cd "$obj/modules.part"
+		find lib -type d -printf 'dir /%p 755 0 0\n' | sort
+		find lib -type f -printf "file /%p $PWD/%p 644 0 0\n" | sort
+	) >"$obj/modules.list"
+	"$obj/usr/gen_init_cpio" -t 0 "$obj/modules.list" >"$obj/modules.cpio.part" ||
+		die "$what: $(or_full "the modules cannot be packed")"
+	mv "$obj/modules.cpio.part" "$obj/modules.cpio"
+}
+
+modules() {
+	log=$logs/$variant-modules.log
+	rm -rf "$obj/modules.part"
+	run_progress --title "modules $what" --log "$log" -- \
+		"$0" "$series" "$arch" "$variant" kmake modules ||
+		die "$what: $(or_full "the modules failed" $?), log: $log"
+	kmake modules_install INSTALL_MOD_PATH="$obj/modules.part" INSTALL_MOD_STRIP=1 \
+		>>"$log" 2>&1 ||
+		die "$what: $(or_full "modules_install failed"), log: $log"
+	pack_modules
+	rm -rf "$obj/modules.part"
 }
 
 kselftest() {
@@ -118,13 +147,13 @@ kselftest() {
 	rm -rf "$out/kselftest.part"
 	run_progress --title "kselftest $series $arch" --log "$log" -- \
 		"$0" "$series" "$arch" "$variant" kmake headers kselftest-install \
-		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" ||
+		TARGETS="dmabuf-heaps drivers/dma-buf" FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" ||
 		die "kselftest: $(or_full "the build failed" $?), log: $log"
 	rm -rf "$out/kselftest"
 	mv "$out/kselftest.part" "$out/kselftest"
 }
 
-[ $# -ge 3 ] || die "usage: build.sh SERIES ARCH VARIANT [config|build|kselftest]"
+[ $# -ge 3 ] || die "usage: build.sh SERIES ARCH VARIANT [config|build|modules|kselftest]"
 series=$1
 arch=$2
 variant=$3
@@ -135,6 +164,10 @@ obj=$src/build-$arch
 out=$OUT/$tree-$arch
 logs=$out/log
 what="$variant $series $arch"
+case $arch in
+x86_64) image=bzImage ;;
+*) image=Image ;;
+esac
 [ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $variant"
 mkdir -p "$obj" "$logs"
 ln -sfn "../src/$tree/$variant/build-$arch" "$out/$variant"
@@ -151,6 +184,7 @@ config)
 	same_config
 	;;
 build) build ;;
+modules) modules ;;
 kselftest) kselftest ;;
 kmake)
 	shift 4

@@ -12,13 +12,14 @@
 
 #include "ktap.h"
 
-#define MAX_ALLOWED	64
+#define MAX_PATTERNS	64
 
 static const char usage[] =
-	"usage: ktap [--no-skip] [--allow-skip ERE]... [FILE]...\n"
+	"usage: ktap [--no-skip] [--allow-skip ERE]... [--must-run ERE]... [FILE]...\n"
 	"  --no-skip         a skipped test is a failure\n"
 	"  --allow-skip ERE  like --no-skip, but tests whose path or reason\n"
 	"                    matches may be skipped\n"
+	"  --must-run ERE    a skipped test is a failure if its path matches\n"
 	"Exits with 0 if there were tests and none failed, 1 if not, 2 on misuse.\n";
 
 struct totals {
@@ -27,35 +28,44 @@ struct totals {
 	unsigned long skipped;
 };
 
-static bool skips_fail;
-static regex_t allowed[MAX_ALLOWED];
-static int nr_allowed;
+struct patterns {
+	const char *option;
+	regex_t regex[MAX_PATTERNS];
+	int nr;
+};
 
-static void add_allowed(const char *pattern)
+static bool skips_fail;
+static struct patterns allowed = { .option = "--allow-skip" };
+static struct patterns must_run = { .option = "--must-run" };
+
+static void add_pattern(struct patterns *p, const char *pattern)
 {
 	char text[256];
 	int ret;
 
-	if (nr_allowed == MAX_ALLOWED)
-		errx(2, "more than %d --allow-skip", MAX_ALLOWED);
-	ret = regcomp(&allowed[nr_allowed], pattern, REG_EXTENDED | REG_NOSUB);
+	if (p->nr == MAX_PATTERNS)
+		errx(2, "more than %d %s", MAX_PATTERNS, p->option);
+	ret = regcomp(&p->regex[p->nr], pattern, REG_EXTENDED | REG_NOSUB);
 	if (ret) {
-		regerror(ret, &allowed[nr_allowed], text, sizeof(text));
-		errx(2, "--allow-skip '%s': %s", pattern, text);
+		regerror(ret, &p->regex[p->nr], text, sizeof(text));
+		errx(2, "%s '%s': %s", p->option, pattern, text);
 	}
-	nr_allowed++;
-	skips_fail = true;
+	p->nr++;
+}
+
+static bool matches(const struct patterns *p, const char *text)
+{
+	for (int i = 0; i < p->nr; i++)
+		if (!regexec(&p->regex[i], text, 0, NULL, 0))
+			return true;
+	return false;
 }
 
 static bool may_skip(const struct ktap_item *item)
 {
-	if (!skips_fail)
-		return true;
-	for (int i = 0; i < nr_allowed; i++)
-		if (!regexec(&allowed[i], item->path, 0, NULL, 0) ||
-		    !regexec(&allowed[i], item->why, 0, NULL, 0))
-			return true;
-	return false;
+	if (matches(&must_run, item->path))
+		return false;
+	return !skips_fail || matches(&allowed, item->path) || matches(&allowed, item->why);
 }
 
 /* @file is NULL where there is only one input. */
@@ -122,6 +132,7 @@ static void parse_options(int argc, char **argv)
 	static const struct option options[] = {
 		{ "no-skip", no_argument, NULL, 'n' },
 		{ "allow-skip", required_argument, NULL, 'a' },
+		{ "must-run", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -131,7 +142,10 @@ static void parse_options(int argc, char **argv)
 		if (c == 'n') {
 			skips_fail = true;
 		} else if (c == 'a') {
-			add_allowed(optarg);
+			add_pattern(&allowed, optarg);
+			skips_fail = true;
+		} else if (c == 'm') {
+			add_pattern(&must_run, optarg);
 		} else {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);

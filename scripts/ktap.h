@@ -131,21 +131,29 @@ static inline void ktap_fault(struct ktap *k, char *why)
 	top->fails++;
 }
 
-static inline void ktap_check_plan(struct ktap *k)
+/* If @skipped, a test has ended early to say that the rest cannot be run. */
+static inline void ktap_check_plan(struct ktap *k, bool skipped)
 {
-	const struct ktap_level *top = &k->level[k->depth - 1];
+	struct ktap_level *top = &k->level[k->depth - 1];
+	char *why;
 
-	if (top->plan >= 0 && top->seen != top->plan)
-		ktap_fault(k, ktap_format("planned %ld results, found %ld",
-					  top->plan, top->seen));
+	if (top->plan < 0 || top->seen == top->plan)
+		return;
+	why = ktap_format("planned %ld results, found %ld", top->plan, top->seen);
+	if (!skipped || top->seen > top->plan) {
+		ktap_fault(k, why);
+		return;
+	}
+	ktap_add(k, why, true);
+	top->leaves++;
 }
 
 /* Closes the innermost level and adds what it counted to @sum. */
-static inline void ktap_pop(struct ktap *k, struct ktap_level *sum)
+static inline void ktap_pop(struct ktap *k, struct ktap_level *sum, bool skipped)
 {
 	const struct ktap_level *top = &k->level[k->depth - 1];
 
-	ktap_check_plan(k);
+	ktap_check_plan(k, skipped);
 	sum->leaves += top->leaves;
 	sum->fails += top->fails;
 	if (top->first < sum->first)
@@ -153,13 +161,16 @@ static inline void ktap_pop(struct ktap *k, struct ktap_level *sum)
 	k->depth--;
 }
 
-/* Closes every level right of column @col; returns what they counted. */
-static inline struct ktap_level ktap_close(struct ktap *k, int col)
+/*
+ * Closes every level right of column @col; returns what they counted. @skipped:
+ * the result that sums them up is a skip.
+ */
+static inline struct ktap_level ktap_close(struct ktap *k, int col, bool skipped)
 {
 	struct ktap_level sum = { .first = k->nr };
 
 	while (k->depth && k->level[k->depth - 1].col > col)
-		ktap_pop(k, &sum);
+		ktap_pop(k, &sum, skipped);
 	return sum;
 }
 
@@ -178,7 +189,7 @@ static inline struct ktap_level *ktap_open(struct ktap *k, int col)
 /* Levels left open right of @col have lost the result that sums them up. */
 static inline void ktap_orphans(struct ktap *k, int col)
 {
-	const struct ktap_level sum = ktap_close(k, col);
+	const struct ktap_level sum = ktap_close(k, col, false);
 	struct ktap_level *top = k->depth ? &k->level[k->depth - 1] : NULL;
 
 	if (!sum.leaves || !top)
@@ -196,7 +207,7 @@ static inline void ktap_begin(struct ktap *k, int col, long plan)
 	ktap_orphans(k, col);
 	top = ktap_open(k, col);
 	if (plan < 0 || top->plan >= 0) {
-		ktap_check_plan(k);
+		ktap_check_plan(k, false);
 		top->seen = 0;
 	}
 	top->plan = plan;
@@ -243,7 +254,7 @@ static inline void ktap_on_leaf(struct ktap *k, const struct ktap_result *r,
 
 static inline void ktap_on_result(struct ktap *k, int col, const struct ktap_result *r)
 {
-	struct ktap_level sum = ktap_close(k, col);
+	struct ktap_level sum = ktap_close(k, col, r->kind == KTAP_SKIP);
 	struct ktap_level *top = ktap_open(k, col);
 
 	if (sum.leaves)
@@ -335,7 +346,7 @@ static inline void ktap_end_stage(struct ktap *k)
 {
 	if (k->depth) {
 		ktap_orphans(k, k->level[0].col);
-		ktap_close(k, -1);
+		ktap_close(k, -1, false);
 	}
 	if (k->running)
 		ktap_fault(k, ktap_format("has not ended"));
@@ -404,7 +415,7 @@ static inline enum ktap_kind ktap_line(struct ktap *k, char *line)
 	} else if (ktap_parse_plan(text, &plan)) {
 		ktap_begin(k, col, plan);
 	} else if (!strncmp(text, "Bail out!", 9)) {
-		ktap_close(k, col);
+		ktap_close(k, col, false);
 		ktap_open(k, col)->plan = -1;
 		ktap_fault(k, ktap_format("%s", text));
 		return KTAP_FAIL;

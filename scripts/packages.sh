@@ -15,6 +15,8 @@ packages() {
 	echo perl xz-utils lz4 kmod cpio rsync patch ccache pkgconf libdrm-dev
 	# the guest's userland
 	echo mksh toybox
+	# the picture that it draws
+	echo netpbm
 	# the machine
 	case $1 in
 	*/x86_64) echo qemu-system-x86 ;;

@@ -50,6 +50,7 @@ static const char usage[] =
 	"                   boot=120 init=20 kselftest=600 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
 	"  --cmd FILE       write the QEMU command to FILE as well\n"
+	"  --file NAME=FILE what it writes to another port, NAME; found before the first\n"
 	"  --quiet          show only failures and the outcome\n"
 	"  --scan CONSOLE   print the lines of a console log that match; run nothing\n"
 	"Appended to the command, which is printed so that it can be pasted:\n"
@@ -89,6 +90,8 @@ struct feed {
 static struct {
 	bool quiet, tty, made_dir;
 	const char *deny, *scan, *cmd;
+	char *file_port;		/* NAME of --file */
+	const char *file;
 	char dir[256];
 } opt;
 
@@ -659,20 +662,33 @@ static char *chardev(const char *id, const char *path)
 
 static char **full_command(char **argv, int argc)
 {
-	const char *const more[] = {
+	const char *const first[] = {
 		"-chardev", chardev("vmrun_console", console.path),
 		"-serial", "chardev:vmrun_console",
 		"-device", "virtio-serial-pci",
+	};
+	const char *const file[] = {
+		"-chardev", chardev("vmrun_file", opt.file ?: ""),
+		"-device", ktap_format("virtserialport,chardev=vmrun_file,name=%s",
+				       opt.file_port ?: ""),
+	};
+	const char *const last[] = {
 		"-chardev", chardev("vmrun_port", port.path),
 		"-device", "virtserialport,chardev=vmrun_port,name=org.kernel.vmap.0",
 		NULL
 	};
-	char **full = calloc(argc + sizeof(more) / sizeof(*more), sizeof(*full));
+	char **full = calloc(argc + (sizeof(first) + sizeof(file) + sizeof(last)) /
+			     sizeof(*full), sizeof(*full));
+	char **end = full;
 
 	if (!full)
 		err(MISUSE, "out of memory");
-	memcpy(full, argv, argc * sizeof(*full));
-	memcpy(full + argc, more, sizeof(more));
+	end = mempcpy(end, argv, argc * sizeof(*full));
+	end = mempcpy(end, first, sizeof(first));
+	/* The guest learns of its ports in this order. */
+	if (opt.file)
+		end = mempcpy(end, file, sizeof(file));
+	memcpy(end, last, sizeof(last));
 	return full;
 }
 
@@ -870,6 +886,17 @@ static void set_limit(const char *arg)
 	limits[i].seconds = seconds;
 }
 
+static void set_file(char *arg)
+{
+	char *equals = strchr(arg, '=');
+
+	if (!equals || equals == arg || !equals[1] || strcspn(arg, ",") < (size_t)(equals - arg))
+		errx(MISUSE, "--file takes NAME=FILE, not '%s'", arg);
+	*equals = 0;
+	opt.file_port = arg;
+	opt.file = equals + 1;
+}
+
 static void help(bool wanted)
 {
 	fputs(usage, wanted ? stdout : stderr);
@@ -884,6 +911,7 @@ static void parse_options(int argc, char **argv)
 		{ "deny", required_argument, NULL, 'd' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "cmd", required_argument, NULL, 'm' },
+		{ "file", required_argument, NULL, 'f' },
 		{ "scan", required_argument, NULL, 's' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -907,6 +935,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'm':
 			opt.cmd = optarg;
+			break;
+		case 'f':
+			set_file(optarg);
 			break;
 		case 's':
 			opt.scan = optarg;

@@ -208,6 +208,18 @@ static bool read_line(const char *path, char *line, size_t size)
 	return ok;
 }
 
+/* The names that udev gives to ports, for whoever knows one. */
+static void link_port(const char *name, const char *device)
+{
+	char path[512], target[512];
+
+	mkdir("/dev/virtio-ports", 0755);
+	snprintf(path, sizeof(path), "/dev/virtio-ports/%s", name);
+	snprintf(target, sizeof(target), "../%s", device);
+	if (symlink(target, path) && errno != EEXIST)
+		console("%s: %s", path, strerror(errno));
+}
+
 static int open_port(void)
 {
 	char path[512], name[128];
@@ -215,9 +227,12 @@ static int open_port(void)
 	DIR *dir = opendir("/sys/class/virtio-ports");
 	int fd = -1;
 
-	while (dir && fd < 0 && (e = readdir(dir))) {
+	while (dir && (e = readdir(dir))) {
 		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", e->d_name);
-		if (!read_line(path, name, sizeof(name)) || strcmp(name, PORT_NAME))
+		if (!read_line(path, name, sizeof(name)) || !*name)
+			continue;
+		link_port(name, e->d_name);
+		if (strcmp(name, PORT_NAME))
 			continue;
 		snprintf(path, sizeof(path), "/dev/%s", e->d_name);
 		fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -13,8 +13,9 @@
 #		gives tr and dd (coreutils) if it has them.
 #
 # /bin/sh is mksh, all else in the user land is toybox but for tr, which
-# run_kselftest.sh can do without but is better with, and dd. A script becomes
-# /bin/SCRIPT, a module /lib/modules/MODULE.ko.
+# run_kselftest.sh can do without but is better with, dd, and kmod, whose
+# modprobe toybox lacks. A script becomes /bin/SCRIPT, a module
+# /lib/modules/MODULE.ko.
 set -eu
 
 die()
@@ -66,6 +67,11 @@ copy_programs()
 	for program in tr dd; do
 		[ ! -f "$sysroot/usr/bin/$program" ] ||
 			cp "$sysroot/usr/bin/$program" "$root/usr/bin/$program"
+	done
+	cp "$sysroot/bin/kmod" "$root/bin/kmod" || die "$sysroot/bin/kmod is missing: install kmod"
+	for path in sbin/modprobe sbin/insmod sbin/rmmod sbin/modinfo sbin/lsmod; do
+		ln -sf /bin/kmod "$root/$path"
+		rm -f "$root/usr/$path" "$root/bin/${path##*/}"
 	done
 	cp -RL "$kselftest" "$root/kselftest"
 }

@@ -184,6 +184,13 @@ pasted_runs()
 	grep -q '^@@ end' port
 }
 
+another_port()
+{
+	status 0 "$tools/vm-run" --console console --port port --file org.some.port=here --cmd cmd \
+		-- "$tests/fake-qemu" pass || return 1
+	grep -q 'path=here .*,name=org.some.port .*,name=org.kernel.vmap.0$' cmd
+}
+
 odd_path()
 {
 	status 0 "$tools/vm-run" --console "a, b" --port "it's" --cmd cmd \
@@ -265,6 +272,9 @@ test_vm()
 	check "vm-run: SIGTERM" interrupt TERM 143
 	check "vm-run: the command can be pasted" pasted_runs
 	check "vm-run: commas, blanks and quotes in paths" odd_path
+	check "vm-run: another port, before the first" another_port
+	check "vm-run: another port without a name" says 2 'not .=here' \
+		"$tools/vm-run" --file =here -- true
 	check "vm-run: temporary logs go after a pass" temp_kept 0 pass 0
 	check "vm-run: temporary logs stay after a failure" temp_kept 1 fail 2
 	check "vm-run: no command" status 2 "$tools/vm-run" --console console
@@ -475,12 +485,30 @@ test_ktap_nested()
 
 test_ktap_options()
 {
+	ktap "a parent that skips the rest" 0 "1 passed, 0 failed, 1 skipped" '' <<-'END'
+		1..1
+		# 1..3
+		# ok 1 one
+		ok 1 parent # SKIP
+	END
+	ktap "a parent that skips the rest, but not less than it" 1 "2 passed, 2 failed" \
+		'^FAILED: parent: planned 1 results, found 2$' <<-'END'
+		1..1
+		# 1..1
+		# ok 1 one
+		# ok 2 two
+		ok 1 parent # SKIP
+	END
 	printf '1..3\nok 1 one # SKIP no device\nok 2 two # SKIP small\nok 3 three\n' >skips
 	ktap "--no-skip" 1 "1 passed, 2 failed" '^FAILED: one: SKIP no device' --no-skip <skips
 	ktap "--allow-skip by reason" 1 "1 passed, 1 failed, 1 skipped" '^FAILED: two' \
 		--allow-skip 'no dev' <skips
 	ktap "--allow-skip by name, twice" 0 "1 passed, 0 failed, 2 skipped" '' \
 		--allow-skip '^one$' --allow-skip '^two$' <skips
+	ktap "--must-run" 1 "1 passed, 1 failed, 1 skipped" '^FAILED: two: SKIP small' \
+		--must-run 'tw' <skips
+	ktap "--must-run beats --allow-skip" 1 "1 passed, 1 failed, 1 skipped" '^FAILED: two' \
+		--allow-skip . --must-run 'two' <skips
 	check "ktap: --allow-skip takes an ERE" says 2 'allow-skip' "$tools/ktap" --allow-skip '(' skips
 }
 

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Users of dma_buf_vmap() that meet at one buffer, and users that are killed:
+ * they share one kernel mapping, and leave nothing behind.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "drm_user.h"
+#include "v4l2_user.h"
+#include "../kselftest_harness.h"
+
+#define SHARED_BYTES	(8 * MIB)
+#define HEAP_CALLS	"system_heap_vmap system_heap_vunmap"
+
+#define KILLS		12
+#define KILLED_BYTES	(64 * MIB)
+#define KILL_STEP_US	1700	/* no divisor of anything that the loops do */
+#define SETTLE_MS	5000
+
+#define INFO_LINE_MAX	512
+
+/* Areas of the vmalloc space that are mapped buffers of the system heap. */
+static int mapped_areas(void)
+{
+	char line[INFO_LINE_MAX];
+	FILE *in = fopen("/proc/vmallocinfo", "re");
+	int n = 0;
+
+	if (!in)
+		return -1;
+	while (fgets(line, sizeof(line), in))
+		n += !!strstr(line, "system_heap");
+	fclose(in);
+	return n;
+}
+
+/* dma-bufs that exist, -1 if the kernel does not say. */
+static int dmabufs(void)
+{
+	char line[INFO_LINE_MAX];
+	FILE *in = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
+	int n, found = -1;
+
+	if (!in)
+		return -1;
+	while (fgets(line, sizeof(line), in)) {
+		if (sscanf(line, "Total %d objects", &n) == 1)
+			found = n;
+	}
+	fclose(in);
+	return found;
+}
+
+/* Free memory in bytes, page cache included. */
+static long long available(void)
+{
+	char line[INFO_LINE_MAX];
+	FILE *in = fopen("/proc/meminfo", "re");
+	long long kib = 0;
+
+	if (!in)
+		return 0;
+	while (fgets(line, sizeof(line), in) &&
+	       sscanf(line, "MemAvailable: %lld", &kib) != 1)
+		;
+	fclose(in);
+	return kib * KIB;
+}
+
+/* vkms and the encoder of vicodec, at one buffer. */
+FIXTURE(shared)
+{
+	int dmabuf;
+	int test;
+	struct vkms vkms;
+	struct v4l2 v4l2;
+	struct user *users[2];
+};
+
+FIXTURE_VARIANT(shared)
+{
+	bool v4l2_is_first;
+	bool first_leaves_first;
+};
+
+FIXTURE_VARIANT_ADD(shared, vkms_around_v4l2) { false, false };
+FIXTURE_VARIANT_ADD(shared, vkms_then_v4l2) { false, true };
+FIXTURE_VARIANT_ADD(shared, v4l2_around_vkms) { true, false };
+FIXTURE_VARIANT_ADD(shared, v4l2_then_vkms) { true, true };
+
+FIXTURE_SETUP(shared)
+{
+	self->dmabuf = -1;
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	if (load_v4l2_drivers())
+		SKIP(return, NO_V4L2_DRIVERS);
+	if (vkms_open(&self->vkms))
+		SKIP(return, "vkms: %s", strerror(errno));
+	self->dmabuf = exporter_alloc(SYSTEM, SHARED_BYTES);
+	ASSERT_LE(0, self->dmabuf);
+	ASSERT_EQ(0, vkms_show(&self->vkms, self->dmabuf, 2048, 1024));
+	ASSERT_EQ(0, v4l2_user(&self->v4l2, "encoder", &encoder, OUTPUT,
+			       self->dmabuf, SHARED_BYTES));
+	ASSERT_EQ(0, v4l2_ready(&self->v4l2.user));
+	self->users[variant->v4l2_is_first] = &self->vkms.user;
+	self->users[!variant->v4l2_is_first] = &self->v4l2.user;
+}
+
+FIXTURE_TEARDOWN(shared)
+{
+	if (self->dmabuf < 0)
+		return;
+	close(self->v4l2.fd);
+	vkms_hide(&self->vkms);
+	vkms_close(&self->vkms);
+	close(self->dmabuf);
+	close(self->test);
+}
+
+/* Where the buffer is mapped, by a third user that does not stay; 0 on error. */
+static __u64 address_of(int test, int dmabuf)
+{
+	struct dmabuf_vmap_hold arg = { .fd = dmabuf };
+	__u64 kva;
+
+	if (ioctl(test, DMABUF_VMAP_TEST_HOLD, &arg))
+		return 0;
+	kva = arg.kva;
+	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, &arg) ? 0 : kva;
+}
+
+TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIMIT)
+{
+	struct user *first = self->users[0], *second = self->users[1];
+	struct user *last = variant->first_leaves_first ? second : first;
+	struct user *other = variant->first_leaves_first ? first : second;
+	const int before = mapped_areas();
+	__u64 kva, ns[4];
+
+	ASSERT_EQ(0, fgraph_start(HEAP_CALLS));
+	ASSERT_EQ(0, first->map(first));
+	EXPECT_EQ(before + 1, mapped_areas());
+	kva = address_of(self->test, self->dmabuf);
+	EXPECT_NE(0U, kva);
+	ASSERT_EQ(0, second->map(second));
+	EXPECT_EQ(before + 1, mapped_areas());
+	EXPECT_EQ(kva, address_of(self->test, self->dmabuf));
+	ASSERT_EQ(0, other->unmap(other));
+	EXPECT_EQ(before + 1, mapped_areas());
+	EXPECT_EQ(kva, address_of(self->test, self->dmabuf));
+	EXPECT_EQ(0, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
+	ASSERT_EQ(0, last->unmap(last));
+	EXPECT_EQ(before, mapped_areas());
+	fgraph_stop();
+	EXPECT_EQ(1, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
+	EXPECT_EQ(1, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
+	fgraph_end();
+}
+
+/* An importer that attaches and never maps for the kernel. */
+FIXTURE(vgem)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(vgem)
+{
+	self->fd = drmOpen("vgem", NULL);
+	if (self->fd < 0)
+		SKIP(return, "no vgem");
+}
+
+FIXTURE_TEARDOWN(vgem)
+{
+	drmClose(self->fd);
+}
+
+static int import(int fd, int dmabuf, __u32 *handle)
+{
+	return drm_ret(drmPrimeFDToHandle(fd, dmabuf, handle));
+}
+
+TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
+{
+	const size_t sizes[] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 128 * MIB };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const int dmabuf = exporter_alloc(SYSTEM, page_align(sizes[i]));
+		struct stat in, out;
+		__u32 handle;
+		__u64 ns[4];
+		int fd;
+
+		ASSERT_LE(0, dmabuf);
+		ASSERT_EQ(0, fgraph_start("dma_buf_dynamic_attach " HEAP_CALLS));
+		ASSERT_EQ(0, import(self->fd, dmabuf, &handle))
+			TH_LOG("%zu bytes: %s", sizes[i], strerror(errno));
+		fgraph_stop();
+		EXPECT_EQ(1, fgraph_read("dma_buf_dynamic_attach", ns, ARRAY_SIZE(ns)));
+		EXPECT_EQ(0, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
+		fgraph_end();
+		/* What it exports again is the same dma-buf. */
+		ASSERT_EQ(0, drmPrimeHandleToFD(self->fd, handle, DRM_CLOEXEC, &fd));
+		ASSERT_EQ(0, fstat(dmabuf, &in));
+		ASSERT_EQ(0, fstat(fd, &out));
+		EXPECT_EQ(in.st_ino, out.st_ino);
+		close(fd);
+		drmCloseBufferHandle(self->fd, handle);
+		close(dmabuf);
+	}
+}
+
+/*
+ * A process that is killed in the middle of what it does. Each loop maps and
+ * unmaps for ever; it returns only on error. It writes a byte to @ready after
+ * the first round.
+ */
+static int loop_user(struct user *user, int ready)
+{
+	for (int i = 0;; i++) {
+		if ((user->ready && user->ready(user)) || user->map(user) ||
+		    user->unmap(user) || (!i && write(ready, "", 1) != 1))
+			return 1;
+	}
+}
+
+static int loop_commit(int ready)
+{
+	const int dmabuf = exporter_alloc(SYSTEM, KILLED_BYTES);
+	struct vkms vkms;
+
+	if (dmabuf < 0 || vkms_open(&vkms) || vkms_show(&vkms, dmabuf, 4096, 4096))
+		return 1;
+	return loop_user(&vkms.user, ready);
+}
+
+static int loop_prepare(int ready)
+{
+	const int dmabuf = exporter_alloc(SYSTEM, KILLED_BYTES);
+	struct v4l2 v4l2;
+
+	if (dmabuf < 0 || v4l2_user(&v4l2, "encoder", &encoder, OUTPUT, dmabuf, KILLED_BYTES))
+		return 1;
+	return loop_user(&v4l2.user, ready);
+}
+
+/* Two buffers in turns, with the CRTC on: each commit maps one, unmaps one. */
+static int loop_flip(int ready)
+{
+	const int sink = exporter_alloc(SYSTEM, 4 * MIB);
+	struct vkms_fb fbs[2], written;
+	drmModeAtomicReqPtr reqs[2];
+	struct vkms vkms;
+
+	if (sink < 0 || vkms_open(&vkms) || vkms_fb_create(&vkms, &written, sink, 640, 480))
+		return 1;
+	for (int i = 0; i < 2; i++) {
+		reqs[i] = drmModeAtomicAlloc();
+		if (!reqs[i] || vkms_fb_create(&vkms, &fbs[i],
+					       exporter_alloc(SYSTEM, KILLED_BYTES),
+					       4096, 4096) ||
+		    add_plane(&vkms, reqs[i], &fbs[i], 0, 0, 640, 480))
+			return 1;
+	}
+	/* vkms loses what it has still to write when it is turned off, so wait. */
+	if (crtc_on(&vkms, &fbs[0], 0, 0, &written))
+		return 1;
+	for (int i = 1;; i++) {
+		if (drmModeAtomicCommit(vkms.fd, reqs[i % 2], 0, NULL) ||
+		    (i == 1 && write(ready, "", 1) != 1))
+			return 1;
+	}
+}
+
+/* Frames of vivid, as fast as they come. */
+static int loop_stream(int ready)
+{
+	struct queue q = { .fd = v4l2_open(&vivid_capture), .type = CAPTURE };
+	struct v4l2_buffer buf;
+
+	if (q.fd < 0 || alloc_buffers(&q, SYSTEM) ||
+	    !v4l2_set_format(q.fd, CAPTURE, V4L2_PIX_FMT_YUV420, 320, 240) ||
+	    v4l2_request(q.fd, CAPTURE, NR_BUFFERS))
+		return 1;
+	for (int i = 0; i < NR_BUFFERS; i++) {
+		if (queue_buffer(&q, i, 0))
+			return 1;
+	}
+	if (start_queue(&q))
+		return 1;
+	for (int i = 0;; i++) {
+		if (v4l2_dequeue(q.fd, CAPTURE, &buf) || queue_buffer(&q, buf.index, 0) ||
+		    (!i && write(ready, "", 1) != 1))
+			return 1;
+	}
+}
+
+FIXTURE(killed)
+{
+	int areas;
+	int dmabufs;
+	long long available;
+};
+
+FIXTURE_VARIANT(killed)
+{
+	int (*loop)(int ready);
+};
+
+FIXTURE_VARIANT_ADD(killed, in_commits) { loop_commit };
+FIXTURE_VARIANT_ADD(killed, in_flips) { loop_flip };
+FIXTURE_VARIANT_ADD(killed, in_prepare) { loop_prepare };
+FIXTURE_VARIANT_ADD(killed, in_a_stream) { loop_stream };
+
+FIXTURE_SETUP(killed)
+{
+	if (load_v4l2_drivers())
+		SKIP(return, NO_V4L2_DRIVERS);
+	self->areas = mapped_areas();
+	self->dmabufs = dmabufs();
+	if (self->dmabufs < 0)
+		SKIP(return, "no list of dma-bufs in debugfs");
+	self->available = available();
+}
+
+FIXTURE_TEARDOWN(killed)
+{
+}
+
+/* Returns how the loop ended, as waitpid() has it, -1 on error. */
+static int kill_loop(int (*loop)(int ready), int us)
+{
+	int fds[2], status = -1;
+	pid_t child;
+	char c;
+
+	if (pipe(fds))
+		return -1;
+	child = fork();
+	if (!child)
+		_exit(loop(fds[1]));
+	close(fds[1]);
+	if (child > 0 && read(fds[0], &c, 1) == 1)
+		usleep(us);
+	close(fds[0]);
+	if (child < 0 || kill(child, SIGKILL) || waitpid(child, &status, 0) != child)
+		return -1;
+	return status;
+}
+
+/* What a work queue still has to let go of comes later. */
+static bool settles(int areas, int nr)
+{
+	for (int ms = 0; ms < SETTLE_MS; ms += 10) {
+		if (mapped_areas() == areas && dmabufs() == nr)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(killed, leaves_nothing_behind, TIME_LIMIT)
+{
+	for (int i = 0; i < KILLS; i++) {
+		const int status = kill_loop(variant->loop, i * KILL_STEP_US);
+
+		ASSERT_TRUE(WIFSIGNALED(status))
+			TH_LOG("the loop ended by itself, status 0x%x", status);
+		ASSERT_TRUE(settles(self->areas, self->dmabufs))
+			TH_LOG("kill %d: %d areas and %d dma-bufs, %d and %d before", i,
+			       mapped_areas(), dmabufs(), self->areas, self->dmabufs);
+	}
+	EXPECT_LT(self->available - (long long)KILLED_BYTES, available());
+}
+
+TEST_HARNESS_MAIN

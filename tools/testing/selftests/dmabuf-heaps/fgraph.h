@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How long single kernel functions take, from the function_graph tracer. All
+ * functions return -1 and set errno on error, unless they say otherwise.
+ */
+#ifndef FGRAPH_H
+#define FGRAPH_H
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+
+#define TRACEFS	"/sys/kernel/tracing/"
+
+/* Some files take one word of @text at a time. */
+static inline int fgraph_set(const char *path, const char *text)
+{
+	const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -1;
+	for (; *text && n >= 0; text += n > 0 ? n : 0)
+		n = write(fd, text, strlen(text));
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static inline void fgraph_stop(void)
+{
+	fgraph_set(TRACEFS "tracing_on", "0");
+}
+
+/* Forgets what was traced, and lets the kernel run at its own speed again. */
+static inline void fgraph_end(void)
+{
+	fgraph_set(TRACEFS "current_tracer", "nop");
+	fgraph_set(TRACEFS "set_ftrace_filter", "");
+	fgraph_set(TRACEFS "tracing_on", "1");
+}
+
+/* Traces @functions, separated by blanks, and none that they call. */
+static inline int fgraph_start(const char *functions)
+{
+	fgraph_stop();
+	if (fgraph_set(TRACEFS "current_tracer", "nop") ||
+	    fgraph_set(TRACEFS "set_ftrace_filter", functions) ||
+	    fgraph_set(TRACEFS "options/funcgraph-tail", "1") ||
+	    fgraph_set(TRACEFS "current_tracer", "function_graph"))
+		return -1;
+	return fgraph_set(TRACEFS "tracing_on", "1");
+}
+
+/*
+ * The time in a line of the trace, in ns, if @function ends there, else 0:
+ *  0) ! 123.456 us  |  function();
+ *  0) * 12345.67 us |  } / * function * /
+ */
+static inline __u64 fgraph_line_ns(const char *line, const char *function)
+{
+	const char *p = strchr(line, ')'), *name = strstr(line, function);
+	__u64 ns, unit = 1000;
+	char *end;
+
+	if (!p || !name || isalnum(name[strlen(function)]) || name[strlen(function)] == '_')
+		return 0;
+	p += strcspn(p, "0123456789|");
+	ns = strtoull(p, &end, 10) * 1000;
+	if (end == p)
+		return 0;
+	for (p = end + (*end == '.'); isdigit(*p); p++) {
+		unit /= 10;
+		ns += (*p - '0') * unit;
+	}
+	return strncmp(p, " us", 3) ? 0 : ns;
+}
+
+/* Times of the calls of @function, at most @max. Returns their number. */
+static inline int fgraph_read(const char *function, __u64 *ns, int max)
+{
+	char line[256];
+	int n = 0;
+	FILE *in = fopen(TRACEFS "trace", "re");
+
+	if (!in)
+		return -1;
+	while (n < max && fgets(line, sizeof(line), in)) {
+		ns[n] = fgraph_line_ns(line, function);
+		n += !!ns[n];
+	}
+	fclose(in);
+	return n;
+}
+
+#endif /* FGRAPH_H */

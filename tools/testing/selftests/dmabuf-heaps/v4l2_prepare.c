@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual V4L2 drivers as users of dma_buf_vmap(): how long PREPARE_BUF takes
+ * to map a buffer of the system heap, and REQBUFS(0) to unmap it. Nothing is
+ * streamed, see v4l2_stream.c for that.
+ */
+#define _GNU_SOURCE
+#include "v4l2_user.h"
+#include "../kselftest_harness.h"
+
+FIXTURE(prepare)
+{
+	int dmabuf;
+	struct v4l2 v4l2;
+};
+
+FIXTURE_VARIANT(prepare)
+{
+	size_t bytes;
+};
+
+FIXTURE_VARIANT_ADD(prepare, 4_KiB) { 4 * KIB };
+FIXTURE_VARIANT_ADD(prepare, 64_KiB) { 64 * KIB };
+FIXTURE_VARIANT_ADD(prepare, 1_MiB) { MIB };
+FIXTURE_VARIANT_ADD(prepare, 8_MiB) { 8 * MIB };
+FIXTURE_VARIANT_ADD(prepare, 128_MiB) { 128 * MIB };
+FIXTURE_VARIANT_ADD(prepare, 512_MiB) { 512 * MIB };
+
+FIXTURE_SETUP(prepare)
+{
+	self->dmabuf = -1;
+	self->v4l2.fd = -1;
+	if (load_v4l2_drivers())
+		SKIP(return, NO_V4L2_DRIVERS);
+	self->dmabuf = exporter_alloc(SYSTEM, page_align(variant->bytes));
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(prepare)
+{
+	close(self->v4l2.fd);
+	close(self->dmabuf);
+}
+
+/* One mapping for each PREPARE_BUF, and none if a frame does not fit. */
+static void prepare(struct __test_metadata *_metadata, struct v4l2 *v,
+		    const char *name, const struct v4l2_node *node, __u32 type,
+		    int dmabuf, size_t bytes)
+{
+	struct user_times t;
+
+	ASSERT_EQ(0, v4l2_user(v, name, node, type, dmabuf, bytes))
+		TH_LOG("%s", strerror(errno));
+	if (v->used > bytes) {
+		ASSERT_EQ(0, v->user.ready(&v->user));
+		ASSERT_EQ(-1, v->user.map(&v->user));
+		EXPECT_EQ(EINVAL, errno);
+		return;
+	}
+	ASSERT_EQ(0, measure_user(&v->user, &t))
+		TH_LOG("%s", strerror(errno));
+	ASSERT_EQ(ROUNDS, t.heap_maps);
+	ASSERT_EQ(ROUNDS, t.heap_unmaps);
+	print_user(&v->user, bytes, &t);
+}
+
+TEST_F_TIMEOUT(prepare, vivid_capture, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vivid-capture", &vivid_capture, CAPTURE,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, vivid_output, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vivid-output", &vivid_output, OUTPUT,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, vim2m, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vim2m", &vim2m, OUTPUT,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, vimc, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vimc", &vimc, CAPTURE,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, encoder_raw, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vicodec-raw", &encoder, OUTPUT,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, encoder_coded, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vicodec-coded", &encoder, CAPTURE,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, decoder_coded, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vicodec-decode", &decoder, OUTPUT,
+		self->dmabuf, variant->bytes);
+}
+
+TEST_F_TIMEOUT(prepare, decoder_raw, TIME_LIMIT)
+{
+	prepare(_metadata, &self->v4l2, "vicodec-decoded", &decoder, CAPTURE,
+		self->dmabuf, variant->bytes);
+}
+
+/* Buffers of others than the system heap, and the driver that attaches. */
+FIXTURE(exporter)
+{
+	int dmabuf;
+	struct v4l2 v4l2;
+};
+
+FIXTURE_VARIANT(exporter)
+{
+	enum exporter exporter;
+	const struct v4l2_node *node;
+	size_t bytes;
+};
+
+FIXTURE_VARIANT_ADD(exporter, cma_heap) { CMA, &vivid_capture, 8 * MIB };
+FIXTURE_VARIANT_ADD(exporter, udmabuf) { UDMABUF, &vivid_capture, 8 * MIB };
+/* dma-contig takes what is contiguous for the device only. */
+FIXTURE_VARIANT_ADD(exporter, cma_heap_contig) { CMA, &vivid_contig, 8 * MIB };
+FIXTURE_VARIANT_ADD(exporter, system_heap_contig) { SYSTEM, &vivid_contig, 64 * KIB };
+
+FIXTURE_SETUP(exporter)
+{
+	self->dmabuf = -1;
+	self->v4l2.fd = -1;
+	if (load_v4l2_drivers())
+		SKIP(return, NO_V4L2_DRIVERS);
+	self->dmabuf = exporter_alloc(variant->exporter, variant->bytes);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	ASSERT_EQ(0, v4l2_user(&self->v4l2, "vivid", variant->node, CAPTURE,
+			       self->dmabuf, variant->bytes))
+		TH_LOG("%s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(exporter)
+{
+	close(self->v4l2.fd);
+	close(self->dmabuf);
+}
+
+TEST_F_TIMEOUT(exporter, is_prepared_again_and_again, TIME_LIMIT)
+{
+	__u64 map[ROUNDS], unmap[ROUNDS];
+
+	EXPECT_EQ(0, time_user(&self->v4l2.user, map, unmap, ROUNDS))
+		TH_LOG("%s", strerror(errno));
+}
+
+/* The driver that attaches does not map before it draws; the others do. */
+TEST_F_TIMEOUT(exporter, is_mapped_by_who_does_not_attach, TIME_LIMIT)
+{
+	const bool attaches = variant->node == &vivid_contig;
+	const char *functions =
+		"system_heap_vmap cma_heap_vmap vmap_udmabuf dma_buf_map_attachment";
+	struct user *user = &self->v4l2.user;
+	__u64 ns[2];
+	int maps;
+
+	ASSERT_EQ(0, fgraph_start(functions))
+		TH_LOG("%s", strerror(errno));
+	ASSERT_EQ(0, user->ready(user));
+	EXPECT_EQ(0, user->map(user));
+	EXPECT_EQ(0, user->unmap(user));
+	fgraph_stop();
+	maps = fgraph_read("system_heap_vmap", ns, 2) +
+	       fgraph_read("cma_heap_vmap", ns, 2) +
+	       fgraph_read("vmap_udmabuf", ns, 2);
+	EXPECT_EQ(attaches, fgraph_read("dma_buf_map_attachment", ns, 2));
+	EXPECT_EQ(!attaches, maps);
+	fgraph_end();
+}
+
+TEST_HARNESS_MAIN
