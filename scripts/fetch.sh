@@ -4,8 +4,8 @@
 # fetch.sh SERIES --check: only look at KERNEL_SRC and the disk
 # fetch.sh SERIES --tree: print the name of the tree
 #
-# The tree comes from Debian's package linux-source-SERIES, or is a copy of
-# KERNEL_SRC, which is never written to.  Work is done in directories named
+# The tree comes from Debian's package linux-source-SERIES, of the release that
+# this is or of backports, or is a copy of KERNEL_SRC, which is never written to.  Work is done in directories named
 # *.part.* that are renamed when complete; a later run removes what an
 # interrupted one left.  pristine/.vmap-stamp is newer than every change.
 
@@ -14,6 +14,7 @@ set -eu
 
 # Two builds beside the tree: what they need, in MB
 SPACE=8000
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 series_of() {
 	sed -n 's/^VERSION *= *//p;s/^PATCHLEVEL *= *//p' "$1/Makefile" |
@@ -47,7 +48,8 @@ remove_leftovers() {
 
 # apt COMMAND...: its first error becomes our one line
 apt() {
-	apt-get -o APT::Sandbox::User=root "$@" 2>"$part/err" && return
+	# shellcheck disable=SC2086 # options without spaces
+	apt-get $private -o APT::Sandbox::User=root "$@" 2>"$part/err" && return
 	why=$(sed -n 's/^E: //p' "$part/err" | head -n 1)
 	die "$package cannot be fetched: ${why:-apt-get $1 failed}"
 }
@@ -63,10 +65,56 @@ update_lists() {
 	fi
 }
 
+# backports: the suite that has the series where a release has not
+backports() {
+	case $series in
+	7.3) echo trixie-backports ;;
+	esac
+}
+
+# archive: where apt takes this release from
+archive() {
+	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	# shellcheck disable=SC2016 # apt's variable
+	apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" \
+		"Origin: Debian" "Codename: $codename" | head -n 1
+}
+
+# use_backports SUITE: have apt look at it alone, with lists of its own, so that
+# nothing changes for the rest of the system.  Its signature is verified by the
+# distribution's own key.
+use_backports() {
+	uri=$(archive)
+	[ -n "$uri" ] || die "$package is in $1, and apt does not know this release's archive"
+	[ -e "$KEYRING" ] || die "$KEYRING is missing: install debian-archive-keyring"
+	mkdir -p "$part/apt/lists/partial" "$part/apt/cache/archives/partial"
+	echo "deb [signed-by=$KEYRING] $uri $1 main" >"$part/apt/sources.list"
+	private="-o Dir::Etc::SourceList=$part/apt/sources.list -o Dir::Etc::SourceParts=/dev/null"
+	private="$private -o Dir::State::Lists=$part/apt/lists -o Dir::Cache=$part/apt/cache"
+	say "apt-get update, $1 alone"
+	apt -qq update -o APT::Update::Error-Mode=any
+}
+
+in_lists() {
+	apt-cache show "$package" >/dev/null 2>&1
+}
+
+# find_package: let apt know it, by what costs least
+find_package() {
+	private=
+	in_lists && return
+	if [ -z "$(backports)" ]; then
+		update_lists
+		return
+	fi
+	[ -n "$(archive)" ] || update_lists
+	in_lists || use_backports "$(backports)"
+}
+
 download() {
 	part=$OUT/dl/deb.part.$$
 	mkdir -p "$part"
-	apt-cache show "$package" >/dev/null 2>&1 || update_lists
+	find_package
 	say "downloading $package"
 	(cd "$part" && apt download "$package") || exit 1
 	for deb in "$part/$package"_*.deb; do
@@ -98,7 +146,7 @@ unpack() {
 	said=$(tar -C "$part" -xf "$part/data.tar" "./usr/src/$package.tar.xz" 2>&1) ||
 		broken "$deb does not hold $package.tar.xz" "$said"
 	rm "$part/data.tar"
-	run_progress --title "unpack $package" --unit files --expect 86680 --all-lines \
+	run_progress --title "unpack $package" --unit files --expect 90000 --all-lines \
 		--quiet-errors -- \
 		tar -C "$part" -I 'xz -T0' -xvf "$part/usr/src/$package.tar.xz" ||
 		broken "$package.tar.xz does not unpack" $?

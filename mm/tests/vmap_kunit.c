@@ -38,6 +38,7 @@
 #include <asm/tlbflush.h>
 
 #include "../internal.h"
+#include "../page_alloc.h"
 #include "../vmap.h"
 
 /* The RFC that ours is measured against passes the tests, too, but has none. */
@@ -850,7 +851,7 @@ static void map_small(struct kunit *test, void *va, unsigned long nr_pages)
 		n = min(nr_pages - i, (unsigned long)PTRS_PER_PTE);
 		err = vmap_pages_range_noflush(start, start + (n << PAGE_SHIFT),
 					       PAGE_KERNEL, arena.scattered,
-					       PAGE_SHIFT);
+					       PAGE_SHIFT, GFP_KERNEL);
 		flush_cache_vmap(start, start + (n << PAGE_SHIFT));
 		KUNIT_ASSERT_EQ(test, err, 0);
 		leaves = expect_pages(test, start, arena.scattered, n);
@@ -1560,7 +1561,7 @@ static void vmap_test_mapped_already(struct kunit *test)
 	expect_warn(test);
 	err = vmap_pages_range_noflush(addr + 15 * PAGE_SIZE,
 				       addr + 16 * PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT);
+				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, err, vmap_sg ? -EBUSY : -ENOMEM);
 	expect_pages(test, addr, arena.scattered, 16);
 }
@@ -1655,7 +1656,7 @@ static void vmap_test_leaf_mapped_already(struct kunit *test)
 				 PMD_SHIFT);
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
 	err = vmap_pages_range_noflush(addr, addr + PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT);
+				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
 	KUNIT_EXPECT_EQ(test, expect_pages(test, addr, mem->pages,
 					   PMD_PAGES).pmd, 1);
@@ -1750,7 +1751,7 @@ static void vmap_test_pages_in_blocks(struct kunit *test)
 
 	skip_unless_pmd_leaves(test);
 	err = vmap_pages_range_noflush(addr, addr + 4 * PMD_SIZE, PAGE_KERNEL,
-				       mem->pages, PMD_SHIFT);
+				       mem->pages, PMD_SHIFT, GFP_KERNEL);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	leaves = expect_pages(test, addr, mem->pages, mem->nr_pages);
 	KUNIT_EXPECT_EQ(test, leaves.pmd, 4);
