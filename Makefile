@@ -20,7 +20,7 @@ V ?= 0
 KNOWN_KERNEL := 6.12 7.3
 READY_KERNEL := 6.12 7.3
 KNOWN_ARCH := x86_64 arm64
-READY_ARCH := x86_64
+READY_ARCH := x86_64 arm64
 KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
@@ -84,6 +84,9 @@ INITRAMFS := $(WORK)/initramfs.cpio
 TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
+CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
+# What the guest runs: this machine's own, if it can
+SYSROOT := $(if $(CROSS),$(OUT)/sysroot-$(ARCH))
 
 .PHONY: all
 all: kernels $(INITRAMFS)
@@ -128,9 +131,14 @@ $(HOST)/%: scripts/%.c | packages
 	$(Q)mkdir -p $(@D)
 	$(Q)cc -O2 -Wall -Wextra -MMD -MP -o $@ $<
 
-$(HOST)/init: scripts/guest/init.c | packages
+$(HOST)/init-$(ARCH): scripts/guest/init.c | packages $(SYSROOT)
 	$(Q)mkdir -p $(@D)
-	$(Q)cc -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
+	$(Q)$(CROSS)gcc $(SYSROOT:%=--sysroot=%) -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
+
+ifneq ($(SYSROOT),)
+$(SYSROOT): | packages
+	$(Q)scripts/sysroot.sh $(ARCH)
+endif
 
 -include $(wildcard $(HOST)/*.d)
 
@@ -149,14 +157,15 @@ $(foreach v,$(VARIANTS),$(if $(wildcard $(SRC)/$v/build-$(ARCH)/$(IMAGE_$(ARCH))
 	$(eval $(SRC)/$v/build-$(ARCH)/.built: FORCE)))
 
 $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
-		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT)
+		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT) $(SYSROOT)
 	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock kselftest
 
 # Every variant has the same configuration, so stock's module serves all of them
 STOCK := $(SRC)/stock/build-$(ARCH)
-$(INITRAMFS): $(KSELFTEST) $(HOST)/init $(wildcard scripts/guest/*.sh) $(STOCK)/.built
-	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio scripts/guest/initramfs.sh $@ $(<D) \
-		$(HOST)/init scripts/guest/test_vmalloc.sh $(STOCK)/lib/test_vmalloc.ko
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $(STOCK)/.built
+	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio SYSROOT=$(SYSROOT) \
+		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init-$(ARCH) \
+		scripts/guest/test_vmalloc.sh $(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
 bench: kernels $(INITRAMFS)

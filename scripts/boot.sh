@@ -18,7 +18,11 @@ MEMORY=${MEMORY:-2G}
 CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
 
 kvm_can() {
-	grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ] && kvm_trial
+	case $arch/$(uname -m) in
+	x86_64/x86_64) grep -qwE 'vmx|svm' /proc/cpuinfo ;;
+	arm64/aarch64) ;;
+	*) false ;;
+	esac && [ -w /dev/kvm ] && kvm_trial
 }
 
 # kvm_trial: boot once with kvm; a /dev/kvm that opens may still not run a guest
@@ -54,7 +58,8 @@ accel() {
 machine() {
 	case $arch in
 	x86_64) echo "-machine q35 -cpu max" ;;
-	arm64) echo "-machine virt -cpu max,pauth-impdef=on" ;;
+	# a counter of ns, as fine as the instructions under icount
+	arm64) echo "-machine virt -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
 	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot"
 }

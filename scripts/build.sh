@@ -23,8 +23,8 @@ SPACE=1500
 kmake() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
-		make -C "$src" O="build-$arch" ARCH="$arch" CC="$top/scripts/ccache.sh gcc" HOSTCC="ccache gcc" \
-		-j"$(nproc)" "$@"
+		make -C "$src" O="build-$arch" ARCH="$arch" CROSS_COMPILE="$cross" \
+		CC="$top/scripts/ccache.sh ${cross}gcc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
 }
 
 # fragments: in order; what only a variant knows is in a fragment of its name
@@ -41,7 +41,7 @@ config_key() {
 	{
 		# shellcheck disable=SC2046 # paths without spaces, the Makefile sees to it
 		cat $(fragments) "$top/scripts/build.sh"
-		gcc --version
+		"${cross}gcc" --version
 		cd "$src"
 		find . -path './build-*' -prune -o -name 'Kconfig*' -type f -print0 | sort -z | xargs -0 cat
 	} | sha256sum
@@ -52,7 +52,8 @@ merge() {
 	# merge_config.sh calls make; this is how it learns of our compiler
 	# shellcheck disable=SC2046
 	(cd "$src" && env -u MAKELEVEL -u MAKEOVERRIDES -u V -u OUT -u KERNEL \
-		MAKEFLAGS='-- CC=ccache\ gcc HOSTCC=ccache\ gcc' ARCH="$arch" \
+		MAKEFLAGS="-- CC=ccache\\ ${cross}gcc HOSTCC=ccache\\ gcc CROSS_COMPILE=$cross" \
+		ARCH="$arch" \
 		KCONFIG_CONFIG="$obj/.config.new" \
 		scripts/kconfig/merge_config.sh -n -O "build-$arch" /dev/null $(fragments)) \
 		>"$log" 2>&1 || {
@@ -113,12 +114,18 @@ build() {
 	: >"$obj/.built"
 }
 
+# With the libraries of the guest's architecture, if that is another
 kselftest() {
+	if [ -n "$cross" ]; then
+		export PKG_CONFIG_SYSROOT_DIR="$sysroot"
+		export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/${cross%-}/pkgconfig"
+	fi
 	log=$logs/kselftest.log
 	rm -rf "$out/kselftest.part"
 	run_progress --title "kselftest $series $arch" --log "$log" -- \
 		"$0" "$series" "$arch" "$variant" kmake headers kselftest-install \
-		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" ||
+		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" \
+		${cross:+CC="ccache ${cross}gcc --sysroot=$sysroot"} ||
 		die "kselftest: $(or_full "the build failed" $?), log: $log"
 	rm -rf "$out/kselftest"
 	mv "$out/kselftest.part" "$out/kselftest"
@@ -135,6 +142,8 @@ obj=$src/build-$arch
 out=$OUT/$tree-$arch
 logs=$out/log
 what="$variant $series $arch"
+cross=$(cross_of "$arch")
+sysroot=$OUT/sysroot-$arch
 [ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $variant"
 mkdir -p "$obj" "$logs"
 ln -sfn "../src/$tree/$variant/build-$arch" "$out/$variant"

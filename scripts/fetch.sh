@@ -14,7 +14,6 @@ set -eu
 
 # Two builds beside the tree: what they need, in MB
 SPACE=8000
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 series_of() {
 	sed -n 's/^VERSION *= *//p;s/^PATCHLEVEL *= *//p' "$1/Makefile" |
@@ -46,53 +45,11 @@ remove_leftovers() {
 	rm -rf "$OUT/dl/"*.part.* "$src/"*.part.*
 }
 
-# apt COMMAND...: its first error becomes our one line
-apt() {
-	# shellcheck disable=SC2086 # options without spaces
-	apt-get $private -o APT::Sandbox::User=root "$@" 2>"$part/err" && return
-	why=$(sed -n 's/^E: //p' "$part/err" | head -n 1)
-	die "$package cannot be fetched: ${why:-apt-get $1 failed}"
-}
-
-update_lists() {
-	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
-		die "$package is not in apt's lists; run: apt-get update"
-	say "apt-get update"
-	if [ "$(id -u)" = 0 ]; then
-		apt -q update
-	else
-		sudo -n apt-get -q update || die "apt-get update failed"
-	fi
-}
-
 # backports: the suite that has the series where a release has not
 backports() {
 	case $series in
 	7.3) echo trixie-backports ;;
 	esac
-}
-
-# archive: where apt takes this release from
-archive() {
-	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-	# shellcheck disable=SC2016 # apt's variable
-	apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" \
-		"Origin: Debian" "Codename: $codename" | head -n 1
-}
-
-# use_backports SUITE: have apt look at it alone, with lists of its own, so that
-# nothing changes for the rest of the system.  Its signature is verified by the
-# distribution's own key.
-use_backports() {
-	uri=$(archive)
-	[ -n "$uri" ] || die "$package is in $1, and apt does not know this release's archive"
-	[ -e "$KEYRING" ] || die "$KEYRING is missing: install debian-archive-keyring"
-	mkdir -p "$part/apt/lists/partial" "$part/apt/cache/archives/partial"
-	echo "deb [signed-by=$KEYRING] $uri $1 main" >"$part/apt/sources.list"
-	private="-o Dir::Etc::SourceList=$part/apt/sources.list -o Dir::Etc::SourceParts=/dev/null"
-	private="$private -o Dir::State::Lists=$part/apt/lists -o Dir::Cache=$part/apt/cache"
-	say "apt-get update, $1 alone"
-	apt -qq update -o APT::Update::Error-Mode=any
 }
 
 in_lists() {
@@ -101,14 +58,12 @@ in_lists() {
 
 # find_package: let apt know it, by what costs least
 find_package() {
-	private=
 	in_lists && return
 	if [ -z "$(backports)" ]; then
 		update_lists
-		return
+	else
+		private_apt "$part/apt" "$(backports)" "$(dpkg --print-architecture)"
 	fi
-	[ -n "$(archive)" ] || update_lists
-	in_lists || use_backports "$(backports)"
 }
 
 download() {

@@ -25,6 +25,7 @@
 #include <linux/init.h>
 #include <linux/kasan.h>
 #include <linux/log2.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/moduleparam.h>
