@@ -209,7 +209,33 @@ struct vmap_walk {
 	pgtbl_mod_mask mask;
 };
 
-#ifdef CONFIG_HUGETLB_PAGE
+/*
+ * An arch may set PTEs of the kernel without what each of them would take, and
+ * then do it once for all of them.
+ */
+#ifndef arch_vmap_set_pte
+#define arch_vmap_set_pte(ptep, addr, pte)	\
+	set_pte_at(&init_mm, addr, ptep, pte)
+#define arch_vmap_sync_ptes()	do { } while (0)
+#endif
+
+#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
+#ifndef arch_vmap_set_pte_block
+/* An arch that leaves blocks of contiguous PTEs to hugetlb. */
+static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
+				    pte_t entry, unsigned long size)
+{
+	entry = arch_make_huge_pte(entry, ilog2(size), 0);
+	set_huge_pte_at(&init_mm, addr, pte, entry, size);
+}
+
+static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+				       unsigned long size)
+{
+	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
+}
+#endif
+
 /* Bytes of the contiguous-PTE block that fits at @addr; PAGE_SIZE if none. */
 static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
 					 const struct vmap_walk *w)
@@ -219,11 +245,10 @@ static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
 					    w->max_shift);
 }
 
-static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
-			       unsigned long size)
+/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
 {
-	entry = arch_make_huge_pte(entry, ilog2(size), 0);
-	set_huge_pte_at(&init_mm, addr, pte, entry, size);
+	return arch_vmap_pte_range_unmap_size(addr, pte);
 }
 #else
 static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
@@ -232,10 +257,22 @@ static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
 	return PAGE_SIZE;
 }
 
-static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
-			       unsigned long size)
+static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
+				    pte_t entry, unsigned long size)
 {
 	BUILD_BUG();
+}
+
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
+{
+	return PAGE_SIZE;
+}
+
+static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+				       unsigned long size)
+{
+	BUILD_BUG();
+	return *pte;
 }
 #endif
 
@@ -248,7 +285,7 @@ static __always_inline bool vmap_set_pte(pte_t *pte, unsigned long addr,
 {
 	if (WARN_ON(!pte_none(ptep_get(pte))))
 		return false;
-	set_pte_at(&init_mm, addr, pte, pte_advance_pfn(zero, pfn));
+	arch_vmap_set_pte(pte, addr, pte_advance_pfn(zero, pfn));
 	return true;
 }
 
@@ -295,7 +332,7 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 		for (i = 0; i < PFN_DOWN(len); i++)
 			if (WARN_ON(!pte_none(ptep_get(pte + i))))
 				return -EBUSY;
-		vmap_set_pte_block(pte, addr, pfn_pte(pfn, w->prot), len);
+		arch_vmap_set_pte_block(pte, addr, pfn_pte(pfn, w->prot), len);
 	}
 	vmap_cursor_advance(&w->cur, len);
 	return len;
@@ -449,6 +486,7 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			break;
 	} while (pte += PFN_DOWN(size), addr += size, addr != end);
 	lazy_mmu_mode_disable();
+	arch_vmap_sync_ptes();
 
 	w->mask |= PGTBL_PTE_MODIFIED;
 	return size < 0 ? size : 0;
@@ -728,32 +766,6 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 	return vmap_walk_noflush(addr, end, &w);
 }
 
-#ifdef CONFIG_HUGETLB_PAGE
-/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return arch_vmap_pte_range_unmap_size(addr, pte);
-}
-
-static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
-			      unsigned long size)
-{
-	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
-}
-#else
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return PAGE_SIZE;
-}
-
-static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
-			      unsigned long size)
-{
-	BUILD_BUG();
-	return *pte;
-}
-#endif
-
 static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			     pgtbl_mod_mask *mask)
 {
@@ -771,7 +783,7 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 				addr = ALIGN_DOWN(addr, size);
 				pte = PTR_ALIGN_DOWN(pte, sizeof(*pte) * PFN_DOWN(size));
 			}
-			ptent = vunmap_pte_block(pte, addr, size);
+			ptent = arch_vmap_clear_pte_block(pte, addr, size);
 			if (WARN_ON(end - addr < size))
 				size = end - addr;
 		}
