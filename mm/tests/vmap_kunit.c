@@ -614,7 +614,7 @@ static unsigned int model_shift(unsigned long addr, phys_addr_t phys,
 		return PUD_SHIFT;
 	if (is_leaf(addr, phys, len, PMD_SIZE) && arch_vmap_pmd_supported(prot))
 		return PMD_SHIFT;
-#ifdef CONFIG_HUGETLB_PAGE
+#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
 	len = min(len, PMD_SIZE - (addr & (PMD_SIZE - 1)));
 	return ilog2(arch_vmap_pte_range_map_size(addr, addr + len,
 						  PHYS_PFN(phys), PMD_SHIFT));

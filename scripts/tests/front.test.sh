@@ -205,6 +205,9 @@ test_package() {
 	no_apt
 	check "a package that apt does not know" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"
+	check "a package of backports, and an apt that does not know where from" \
+		one_error 'apt does not know where this release comes from$' \
+		env OUT="$tmp/out.d" APT_CONFIG="$tmp/apt.conf" "$top/scripts/fetch.sh" 7.3
 	gone_source
 	check "a package that cannot be downloaded" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"
