@@ -214,9 +214,14 @@ struct vmap_walk {
  * then do it once for all of them.
  */
 #ifndef arch_vmap_set_pte
-#define arch_vmap_set_pte(ptep, addr, pte)	\
-	set_pte_at(&init_mm, addr, ptep, pte)
-#define arch_vmap_sync_ptes()	do { } while (0)
+static void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
+{
+	set_pte_at(&init_mm, addr, ptep, pte);
+}
+
+static void arch_vmap_sync_ptes(void)
+{
+}
 #endif
 
 #if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)

@@ -61,12 +61,17 @@ static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 
 /* What arch/arm64/include/asm/7.3/vmalloc.patch adds, less contiguous PTEs */
 #ifdef CONFIG_ARM64
-#define arch_vmap_set_pte(ptep, addr, pte)	__set_pte_nosync(ptep, pte)
-#define arch_vmap_sync_ptes()	\
-	do {			\
-		dsb(ishst);	\
-		isb();		\
-	} while (0)
+#define arch_vmap_set_pte arch_vmap_set_pte
+static inline void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
+{
+	__set_pte_nosync(ptep, pte);
+}
+
+static inline void arch_vmap_sync_ptes(void)
+{
+	dsb(ishst);
+	isb();
+}
 #endif
 
 /* 7.1: heap pages charged to the memcg of whoever allocates them */
