@@ -14,6 +14,7 @@ ACCEL ?= auto
 VARIANT ?= patched
 KERNEL_SRC ?=
 OUT ?= out
+FLAVOURS ?=
 V ?= 0
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -25,6 +26,7 @@ KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
+KNOWN_FLAVOURS := 16k clang hugetlb ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -40,6 +42,8 @@ one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
 
 ifneq ($(MAKECMDGOALS),help)
 $(foreach v,KERNEL ARCH ACCEL VARIANT V,$(call one-of,$v))
+$(if $(filter-out $(KNOWN_FLAVOURS),$(FLAVOURS)), \
+	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
 $(call one-path,OUT)
 $(call one-path,CURDIR)
 $(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
@@ -51,7 +55,7 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL
+export OUT KERNEL_SRC TREE ACCEL FLAVOURS
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
@@ -111,6 +115,7 @@ help:
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
+	@echo 'FLAVOURS=        for make check, patched kernels with other options: $(KNOWN_FLAVOURS)'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 

@@ -75,6 +75,16 @@ audit() {
 		die "$what: kconfig did not keep the options above"
 }
 
+# begin_flavour: as a copy of the variant's build, so that only what the options
+# of the flavour touch is built again
+begin_flavour() {
+	[ -n "$flavour" ] && [ ! -e "$obj" ] && [ -e "$src/build-$arch/.built" ] || return 0
+	rm -rf "$obj".part.*
+	cp -a "$src/build-$arch" "$obj.part.$$" || die "$what: $(or_full "cannot be copied")"
+	rm -f "$obj.part.$$/.built" "$obj.part.$$/.config.key"
+	mv "$obj.part.$$" "$obj"
+}
+
 configure() {
 	key=$(config_key)
 	if [ -e "$obj/.config" ] && [ "$(cat "$obj/.config.key" 2>/dev/null)" = "$key" ]; then
@@ -162,6 +172,7 @@ clang*)
 esac
 sysroot=$OUT/sysroot-$arch
 [ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $base"
+begin_flavour
 mkdir -p "$obj" "$logs"
 ln -sfn "../src/$tree/$base/${obj##*/}" "$out/$variant"
 

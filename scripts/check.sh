@@ -3,6 +3,8 @@
 # check.sh SERIES ARCH VARIANT: every test of the variant, beside stock; the last
 # line is "N passed, N failed[, N skipped]"
 #
+# FLAVOURS	flavours of the patched kernel to test as well, see build.sh
+#
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
 
 set -eu
@@ -76,6 +78,17 @@ boot_time() {
 		"$ok" $BOOT_LIMIT $ms >"$results/boot.tap"
 }
 
+# flavour NAME: the patched kernel with other options passes the same tests
+flavour() {
+	"$top/scripts/build.sh" "$series" "$arch" "patched-$1" || {
+		printf 'TAP version 13\n1..1\nnot ok 1 - patched-%s builds\n' "$1" \
+			>"$results/patched-$1.tap"
+		return
+	}
+	run_jobs "patched-$1" kunit kunit
+	run_jobs "patched-$1" kselftest kselftest -c dmabuf-heaps
+}
+
 bench() {
 	status=0
 	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount || status=$?
@@ -104,6 +117,9 @@ boot_time
 run_jobs "$variant" kunit kunit
 for kernel in "$variant" stock; do
 	run_jobs "$kernel" kselftest kselftest -c dmabuf-heaps + run /bin/test_vmalloc
+done
+for name in ${FLAVOURS-}; do
+	flavour "$name"
 done
 bench
 cd "$results"
