@@ -133,15 +133,14 @@ build() {
 # With the libraries of the guest's architecture, if that is another
 kselftest() {
 	if [ -n "$cross" ]; then
-		export PKG_CONFIG_SYSROOT_DIR="$sysroot"
+		export USERCFLAGS="--sysroot=$sysroot" PKG_CONFIG_SYSROOT_DIR="$sysroot"
 		export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/${cross%-}/pkgconfig"
 	fi
 	log=$logs/kselftest.log
 	rm -rf "$out/kselftest.part"
 	run_progress --title "kselftest $series $arch" --log "$log" -- \
 		"$0" "$series" "$arch" "$variant" kmake headers kselftest-install \
-		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" \
-		${cross:+CC="ccache ${cross}gcc --sysroot=$sysroot"} ||
+		TARGETS=dmabuf-heaps FORCE_TARGETS=1 KSFT_INSTALL_PATH="$out/kselftest.part" ||
 		die "kselftest: $(or_full "the build failed" $?), log: $log"
 	rm -rf "$out/kselftest"
 	mv "$out/kselftest.part" "$out/kselftest"
