@@ -101,6 +101,7 @@ all: kernels $(INITRAMFS)
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
+	@echo 'make check-all   the same for every kernel series and architecture'
 	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
@@ -180,6 +181,11 @@ bench: kernels $(INITRAMFS)
 .PHONY: check
 check: kernels $(INITRAMFS)
 	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
+
+# All series on all architectures
+.PHONY: check-all
+check-all:
+	$(Q)scripts/check-all.sh $(foreach a,$(READY_ARCH),$(READY_KERNEL:%=%-$a))
 
 .PHONY: shell
 shell: kernels $(INITRAMFS)

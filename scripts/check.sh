@@ -4,6 +4,7 @@
 # line is "N passed, N failed[, N skipped]"
 #
 # FLAVOURS	flavours of the patched kernel to test as well, see build.sh
+# HOST_TESTS	no: not the tests of the harness itself
 #
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
 
@@ -112,7 +113,7 @@ results=$out/check
 rm -rf "$results"
 mkdir -p "$results"
 
-host_tests
+[ "${HOST_TESTS-}" = no ] || host_tests
 boot_time
 run_jobs "$variant" kunit kunit
 for kernel in "$variant" stock; do
