@@ -26,7 +26,7 @@ KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
-KNOWN_FLAVOURS := 16k clang hugetlb ptdump
+KNOWN_FLAVOURS := 16k clang clang-kmsan hugetlb ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
