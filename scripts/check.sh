@@ -98,7 +98,7 @@ bench() {
 		port=$out/log/$kernel-bench-icount.port
 		[ -e "$port" ] || : >"$port"
 	done
-	awk -v variant="$variant" -f "$top/scripts/bounds.awk" \
+	awk -v variant="$variant" -v kernel="$series-$arch" -f "$top/scripts/bounds.awk" \
 		"$out/log/stock-bench-icount.port" "$port" >"$results/bounds.tap"
 	printf 'TAP version 13\n1..1\n%s 1 - the bench runs\n' \
 		"$([ $status = 0 ] && echo ok || echo 'not ok')" >"$results/bench.tap"
