@@ -115,7 +115,7 @@ static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
 	cur->nr_pages -= nr;
 }
 
-static int vmap_check_page(const struct page *page)
+static __always_inline int vmap_check_page(const struct page *page)
 {
 	if (WARN_ON(!page))
 		return -ENOMEM;
