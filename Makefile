@@ -14,6 +14,7 @@ ACCEL ?= auto
 VARIANT ?= patched
 KERNEL_SRC ?=
 OUT ?= out
+FLAVOURS ?=
 V ?= 0
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -25,6 +26,7 @@ KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
+KNOWN_FLAVOURS := 16k clang clang-kmsan hugetlb ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -40,6 +42,10 @@ one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
 
 ifneq ($(MAKECMDGOALS),help)
 $(foreach v,KERNEL ARCH ACCEL VARIANT V,$(call one-of,$v))
+$(if $(filter-out $(KNOWN_FLAVOURS),$(FLAVOURS)), \
+	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
+$(if $(filter rfc,$(VARIANT)),$(if $(wildcard mm/$(KERNEL)/rfc),, \
+	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
 $(call one-path,OUT)
 $(call one-path,CURDIR)
 $(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
@@ -51,7 +57,7 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL
+export OUT KERNEL_SRC TREE ACCEL FLAVOURS
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
@@ -74,7 +80,7 @@ HOST := $(OUT)/host
 # What VARIANT is compared with stock: ours, or the RFC in place of it.  The
 # bench compares all of them; lint looks at ours.
 TESTED := $(or $(filter rfc,$(if $(filter lint,$(MAKECMDGOALS)),,$(VARIANT))),patched)
-VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock rfc patched,stock $(TESTED))
+VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock $(if $(wildcard mm/$(KERNEL)/rfc),rfc) patched,stock $(TESTED))
 PRISTINE := $(SRC)/pristine/.vmap-stamp
 OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
 BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
@@ -85,6 +91,9 @@ INITRAMFS := $(WORK)/initramfs.cpio
 TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
+CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
+# What the guest runs: this machine's own, if it can
+SYSROOT := $(if $(CROSS),$(OUT)/sysroot-$(ARCH))
 
 .PHONY: all
 all: kernels $(INITRAMFS)
@@ -95,6 +104,7 @@ all: kernels $(INITRAMFS)
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
+	@echo 'make check-all   the same for every kernel series and architecture'
 	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
@@ -111,6 +121,7 @@ help:
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
+	@echo 'FLAVOURS=        for make check, patched kernels with other options: $(KNOWN_FLAVOURS)'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 
@@ -132,9 +143,14 @@ $(HOST)/%: scripts/%.c | packages
 	$(Q)mkdir -p $(@D)
 	$(Q)cc -O2 -Wall -Wextra -MMD -MP -o $@ $<
 
-$(HOST)/init: scripts/guest/init.c | packages
+$(HOST)/init-$(ARCH): scripts/guest/init.c | packages $(SYSROOT)
 	$(Q)mkdir -p $(@D)
-	$(Q)cc -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
+	$(Q)$(CROSS)gcc $(SYSROOT:%=--sysroot=%) -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
+
+ifneq ($(SYSROOT),)
+$(SYSROOT): | packages
+	$(Q)scripts/sysroot.sh $(ARCH)
+endif
 
 -include $(wildcard $(HOST)/*.d)
 
@@ -156,14 +172,15 @@ $(MODULES): $(SRC)/%/build-$(ARCH)/modules.cpio: $(SRC)/%/build-$(ARCH)/.built
 	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $* modules
 
 $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
-		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT)
+		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT) $(SYSROOT)
 	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock kselftest
 
 # Every variant has the same configuration, so stock's module serves all of them
 STOCK := $(SRC)/stock/build-$(ARCH)
-$(INITRAMFS): $(KSELFTEST) $(HOST)/init $(wildcard scripts/guest/*.sh) $(STOCK)/.built
-	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio scripts/guest/initramfs.sh $@ $(<D) \
-		$(HOST)/init $(filter scripts/guest/%.sh,$(filter-out %/initramfs.sh,$^)) \
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $(STOCK)/.built
+	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio SYSROOT=$(SYSROOT) \
+		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init-$(ARCH) \
+		$(filter scripts/guest/%.sh,$(filter-out %/initramfs.sh,$^)) \
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
@@ -178,6 +195,11 @@ check: kernels modules $(INITRAMFS)
 .PHONY: users
 users: kernels modules $(INITRAMFS)
 	$(Q)scripts/users.sh $(KERNEL) $(ARCH) $(TESTED)
+
+# All series on all architectures
+.PHONY: check-all
+check-all:
+	$(Q)scripts/check-all.sh $(foreach a,$(READY_ARCH),$(READY_KERNEL:%=%-$a))
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)

@@ -115,7 +115,7 @@ static void vmap_cursor_take_pages(struct vmap_cursor *cur, unsigned long nr)
 	cur->nr_pages -= nr;
 }
 
-static int vmap_check_page(const struct page *page)
+static __always_inline int vmap_check_page(const struct page *page)
 {
 	if (WARN_ON(!page))
 		return -ENOMEM;
@@ -143,6 +143,16 @@ static bool vmap_cursor_load(struct vmap_cursor *cur)
 	cur->phys = page_to_phys(cur->pages[0]);
 	vmap_cursor_take_pages(cur, 1UL << cur->order);
 	return true;
+}
+
+/* Where the memory goes on; not aligned for anything if that cannot be told. */
+static phys_addr_t vmap_cursor_phys(const struct vmap_cursor *cur)
+{
+	if (cur->len)
+		return cur->phys;
+	if (cur->nents)
+		return sg_page(cur->sg) ? sg_phys(cur->sg) : 1;
+	return cur->nr_pages && cur->pages[0] ? page_to_phys(cur->pages[0]) : 1;
 }
 
 static void vmap_cursor_advance(struct vmap_cursor *cur, unsigned long size)
@@ -209,33 +219,73 @@ struct vmap_walk {
 	pgtbl_mod_mask mask;
 };
 
-#ifdef CONFIG_HUGETLB_PAGE
-/* Bytes of the contiguous-PTE block that fits at @addr; PAGE_SIZE if none. */
-static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
-					 const struct vmap_walk *w)
+/*
+ * An arch may set PTEs of the kernel without what each of them would take, and
+ * then do it once for all of them.
+ */
+#ifndef arch_vmap_set_pte
+static void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
 {
-	return arch_vmap_pte_range_map_size(addr, addr + len,
-					    PHYS_PFN(w->cur.phys),
-					    w->max_shift);
+	set_pte_at(&init_mm, addr, ptep, pte);
 }
 
-static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
-			       unsigned long size)
+static void arch_vmap_sync_ptes(void)
+{
+}
+#endif
+
+#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
+#ifndef arch_vmap_set_pte_block
+/* An arch that leaves blocks of contiguous PTEs to hugetlb. */
+static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
+				    pte_t entry, unsigned long size)
 {
 	entry = arch_make_huge_pte(entry, ilog2(size), 0);
 	set_huge_pte_at(&init_mm, addr, pte, entry, size);
 }
+
+static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+				       unsigned long size)
+{
+	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
+}
+#endif
+
+/* Bytes of a block of contiguous PTEs. */
+static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
+{
+	const unsigned int shift = arch_vmap_pte_supported_shift(PMD_SIZE);
+
+	return 1UL << (shift <= w->max_shift ? shift : PAGE_SHIFT);
+}
+
+/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
+{
+	return arch_vmap_pte_range_unmap_size(addr, pte);
+}
 #else
-static unsigned long vmap_pte_block_size(unsigned long addr, unsigned long len,
-					 const struct vmap_walk *w)
+static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 {
 	return PAGE_SIZE;
 }
 
-static void vmap_set_pte_block(pte_t *pte, unsigned long addr, pte_t entry,
-			       unsigned long size)
+static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
+				    pte_t entry, unsigned long size)
 {
 	BUILD_BUG();
+}
+
+static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
+{
+	return PAGE_SIZE;
+}
+
+static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+				       unsigned long size)
+{
+	BUILD_BUG();
+	return *pte;
 }
 #endif
 
@@ -248,7 +298,7 @@ static __always_inline bool vmap_set_pte(pte_t *pte, unsigned long addr,
 {
 	if (WARN_ON(!pte_none(ptep_get(pte))))
 		return false;
-	set_pte_at(&init_mm, addr, pte, pte_advance_pfn(zero, pfn));
+	arch_vmap_set_pte(pte, addr, pte_advance_pfn(zero, pfn));
 	return true;
 }
 
@@ -269,34 +319,33 @@ static bool vmap_set_ptes(pte_t *pte, unsigned long addr, pte_t zero,
 }
 
 /*
+ * Set a block of contiguous PTEs.  Returns whether it was free, which the first
+ * one tells.
+ */
+static __always_inline bool vmap_set_pte_block(pte_t *pte, unsigned long addr,
+					       pte_t zero, unsigned long pfn,
+					       unsigned long size)
+{
+	if (WARN_ON(!pte_none(ptep_get(pte))))
+		return false;
+	arch_vmap_set_pte_block(pte, addr, pte_advance_pfn(zero, pfn), size);
+	return true;
+}
+
+/*
  * The vmap_fill_*() functions map memory at @addr, at most up to @end, which is
  * in the same page table.  They return the bytes that they have mapped, at
  * least a page, or an error.
  */
 
-/*
- * From the extent: all that fits or, where the arch has contiguous PTEs for
- * that, one block of them or one page on the way to the next block.
- */
+/* From the extent: all that fits. */
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
 {
-	const unsigned long pfn = PHYS_PFN(w->cur.phys);
-	unsigned long len = min(end - addr, w->cur.len);
-	unsigned long i;
+	const unsigned long len = min(end - addr, w->cur.len);
 
-	if (arch_vmap_pte_supported_shift(len) > PAGE_SHIFT)
-		len = vmap_pte_block_size(addr, len, w);
-
-	if (arch_vmap_pte_supported_shift(len) == PAGE_SHIFT) {
-		if (!vmap_set_ptes(pte, addr, w->pte, pfn, PFN_DOWN(len)))
-			return -EBUSY;
-	} else {
-		for (i = 0; i < PFN_DOWN(len); i++)
-			if (WARN_ON(!pte_none(ptep_get(pte + i))))
-				return -EBUSY;
-		vmap_set_pte_block(pte, addr, pfn_pte(pfn, w->prot), len);
-	}
+	if (!vmap_set_ptes(pte, addr, w->pte, PHYS_PFN(w->cur.phys), PFN_DOWN(len)))
+		return -EBUSY;
 	vmap_cursor_advance(&w->cur, len);
 	return len;
 }
@@ -406,20 +455,73 @@ static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 	return nr << PAGE_SHIFT;
 }
 
-/* Whether contiguous PTEs could come of a longer extent. */
-static bool vmap_has_pte_blocks(const struct vmap_walk *w)
+/* From scatterlist entries that are a block of contiguous PTEs each. */
+static long vmap_fill_sg_blocks(pte_t *pte, unsigned long addr,
+				unsigned long end, struct vmap_walk *w,
+				unsigned long size)
 {
-	return w->max_shift > PAGE_SHIFT &&
-	       arch_vmap_pte_supported_shift(PMD_SIZE) > PAGE_SHIFT;
+	const unsigned int max = min((end - addr) / size, w->cur.nents);
+	struct scatterlist *sg = w->cur.sg;
+	const pte_t zero = w->pte;
+	unsigned int nr;
+
+	for (nr = 0; nr < max && sg->length == size; nr++, sg++) {
+		if (!sg_page(sg))
+			return -EINVAL;
+		if (!IS_ALIGNED(sg_phys(sg), size))
+			break;
+		if (!vmap_set_pte_block(pte, addr, zero, PHYS_PFN(sg_phys(sg)), size))
+			return -EBUSY;
+		pte += PFN_DOWN(size);
+		addr += size;
+	}
+	vmap_cursor_skip_sg(&w->cur, nr);
+	return nr * size;
+}
+
+/*
+ * As many blocks of contiguous PTEs as the memory allows, or none, at @addr that
+ * is aligned for them.
+ */
+static long vmap_fill_blocks(pte_t *pte, unsigned long addr, unsigned long end,
+			     struct vmap_walk *w, unsigned long size)
+{
+	struct vmap_cursor *cur = &w->cur;
+	unsigned long filled, len;
+
+	if (!cur->len && cur->nents && cur->sg->length == size)
+		return vmap_fill_sg_blocks(pte, addr, end, w, size);
+
+	if (!IS_ALIGNED(vmap_cursor_phys(cur), size) || !vmap_cursor_load(cur))
+		return 0;
+	vmap_cursor_join(cur, end - addr);
+	len = round_down(min(end - addr, cur->len), size);
+
+	for (filled = 0; filled < len; filled += size) {
+		if (!vmap_set_pte_block(pte + PFN_DOWN(filled), addr + filled,
+					w->pte, PHYS_PFN(cur->phys + filled), size))
+			return -EBUSY;
+	}
+	vmap_cursor_advance(cur, len);
+	return len;
 }
 
 static long vmap_fill_ptes(pte_t *pte, unsigned long addr, unsigned long end,
 			   struct vmap_walk *w)
 {
+	const unsigned long block = vmap_pte_block_size(w);
 	struct vmap_cursor *cur = &w->cur;
 
-	if (vmap_has_pte_blocks(w) && vmap_cursor_load(cur))
-		vmap_cursor_join(cur, end - addr);
+	if (block > PAGE_SIZE) {
+		long size = 0;
+
+		if (IS_ALIGNED(addr, block) && end - addr >= block)
+			size = vmap_fill_blocks(pte, addr, end, w, block);
+		if (size)
+			return size;
+		/* Stop where the next block could begin. */
+		end = min(end, ALIGN(addr + 1, block));
+	}
 
 	if (cur->len)
 		return vmap_fill_extent(pte, addr, end, w);
@@ -449,6 +551,7 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			break;
 	} while (pte += PFN_DOWN(size), addr += size, addr != end);
 	lazy_mmu_mode_disable();
+	arch_vmap_sync_ptes();
 
 	w->mask |= PGTBL_PTE_MODIFIED;
 	return size < 0 ? size : 0;
@@ -728,32 +831,6 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 	return vmap_walk_noflush(addr, end, &w);
 }
 
-#ifdef CONFIG_HUGETLB_PAGE
-/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return arch_vmap_pte_range_unmap_size(addr, pte);
-}
-
-static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
-			      unsigned long size)
-{
-	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
-}
-#else
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return PAGE_SIZE;
-}
-
-static pte_t vunmap_pte_block(pte_t *pte, unsigned long addr,
-			      unsigned long size)
-{
-	BUILD_BUG();
-	return *pte;
-}
-#endif
-
 static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			     pgtbl_mod_mask *mask)
 {
@@ -771,7 +848,7 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 				addr = ALIGN_DOWN(addr, size);
 				pte = PTR_ALIGN_DOWN(pte, sizeof(*pte) * PFN_DOWN(size));
 			}
-			ptent = vunmap_pte_block(pte, addr, size);
+			ptent = arch_vmap_clear_pte_block(pte, addr, size);
 			if (WARN_ON(end - addr < size))
 				size = end - addr;
 		}

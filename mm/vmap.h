@@ -5,16 +5,10 @@
 #ifndef _MM_VMAP_H
 #define _MM_VMAP_H
 
-#include <linux/vmalloc.h>
+#include "vmalloc.h"
 
 int __must_check vmap_range_noflush(unsigned long addr, unsigned long end,
 				    phys_addr_t phys_addr, pgprot_t prot,
 				    unsigned int max_page_shift);
-
-struct vm_struct *__get_vm_area_node(unsigned long size, unsigned long align,
-				     unsigned long shift, unsigned long flags,
-				     unsigned long start, unsigned long end,
-				     int node, gfp_t gfp_mask,
-				     const void *caller);
 
 #endif /* _MM_VMAP_H */

@@ -21,7 +21,11 @@ CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
 PICTURE_PORT=org.kernel.vmap.picture
 
 kvm_can() {
-	grep -qwE 'vmx|svm' /proc/cpuinfo && [ -w /dev/kvm ] && kvm_trial
+	case $arch/$(uname -m) in
+	x86_64/x86_64) grep -qwE 'vmx|svm' /proc/cpuinfo ;;
+	arm64/aarch64) ;;
+	*) false ;;
+	esac && [ -w /dev/kvm ] && kvm_trial
 }
 
 # kvm_trial: boot once with kvm; a /dev/kvm that opens may still not run a guest
@@ -57,7 +61,8 @@ accel() {
 machine() {
 	case $arch in
 	x86_64) echo "-machine q35 -cpu max" ;;
-	arm64) echo "-machine virt -cpu max,pauth-impdef=on" ;;
+	# a counter of ns, as fine as the instructions under icount
+	arm64) echo "-machine virt -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
 	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot"
 }
@@ -87,11 +92,12 @@ clock() {
 	fi
 }
 
-# suites JOB...: KUnit runs at boot, so only where its results are asked for.
+# suites JOB...: KUnit runs at boot, so only where its results are asked for;
+# autorun is for 7.3, and ignored by 6.12.
 # Ours announces what it makes the kernel warn of, so all of its cases can run.
 suites() {
 	case " $* " in
-	*" kunit "*) echo "kunit.enable=1 vmap_kunit.warn=1" ;;
+	*" kunit "*) echo "kunit.enable=1 kunit.autorun=1 vmap_kunit.warn=1" ;;
 	esac
 }
 

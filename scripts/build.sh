@@ -10,6 +10,10 @@
 # kselftest  the kernel's headers and our selftests, installed below
 #            $OUT/$TREE-ARCH/kselftest
 #
+# A variant with a flavour, as patched-16k, has the sources of the variant and
+# the options of scripts/config/16k.config, and of a series and an architecture
+# as 6.12-16k.config.  Of patched-clang, the compiler is another.
+#
 # The O= directory is a child of the source tree, so kbuild names sources
 # relative to it and the compiler cache serves every tree;
 # $OUT/$TREE-ARCH/VARIANT is a link to it.
@@ -19,6 +23,8 @@ set -eu
 
 # Objects of a first build, until one has been counted
 OBJECTS=1720
+# The newest that Debian 12 has
+CLANG=19
 # A build of one variant, in MB
 SPACE=1500
 
@@ -26,14 +32,14 @@ SPACE=1500
 kmake() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
-		make -C "$src" O="build-$arch" ARCH="$arch" CC="$top/scripts/ccache.sh gcc" HOSTCC="ccache gcc" \
-		-j"$(nproc)" "$@"
+		make -C "$src" O="${obj##*/}" ARCH="$arch" CROSS_COMPILE="$cross" $llvm \
+		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
 }
 
 # fragments: in order; what only a variant knows is in a fragment of its name
 fragments() {
 	echo "$top/.config.fragment" "$top/scripts/config/$arch.config"
-	for f in "$series" "$series-$arch" "$variant"; do
+	for f in "$series" "$series-$arch" "$base" ${flavour:+"$flavour" "$series-$flavour"}; do
 		f=$top/scripts/config/$f.config
 		[ ! -e "$f" ] || echo "$f"
 	done
@@ -44,7 +50,7 @@ config_key() {
 	{
 		# shellcheck disable=SC2046 # paths without spaces, the Makefile sees to it
 		cat $(fragments) "$top/scripts/build.sh"
-		gcc --version
+		$cc --version
 		cd "$src"
 		find . -path './build-*' -prune -o -name 'Kconfig*' -type f -print0 | sort -z | xargs -0 cat
 	} | sha256sum
@@ -55,9 +61,10 @@ merge() {
 	# merge_config.sh calls make; this is how it learns of our compiler
 	# shellcheck disable=SC2046
 	(cd "$src" && env -u MAKELEVEL -u MAKEOVERRIDES -u V -u OUT -u KERNEL \
-		MAKEFLAGS='-- CC=ccache\ gcc HOSTCC=ccache\ gcc' ARCH="$arch" \
+		MAKEFLAGS="-- CC=ccache\\ $cc HOSTCC=ccache\\ gcc CROSS_COMPILE=$cross $llvm" \
+		ARCH="$arch" \
 		KCONFIG_CONFIG="$obj/.config.new" \
-		scripts/kconfig/merge_config.sh -n -O "build-$arch" /dev/null $(fragments)) \
+		scripts/kconfig/merge_config.sh -n -O "${obj##*/}" /dev/null $(fragments)) \
 		>"$log" 2>&1 || {
 		tail -n 5 "$log" >&2
 		die "$what: merge_config.sh failed, log: $log"
@@ -69,6 +76,16 @@ audit() {
 	# shellcheck disable=SC2046
 	"$top/scripts/audit-config.sh" "$1" $(fragments) ||
 		die "$what: kconfig did not keep the options above"
+}
+
+# begin_flavour: as a copy of the variant's build, so that only what the options
+# of the flavour touch is built again
+begin_flavour() {
+	[ -n "$flavour" ] && [ ! -e "$obj" ] && [ -e "$src/build-$arch/.built" ] || return 0
+	rm -rf "$obj".part.*
+	cp -a "$src/build-$arch" "$obj.part.$$" || die "$what: $(or_full "cannot be copied")"
+	rm -f "$obj.part.$$/.built" "$obj.part.$$/.config.key"
+	mv "$obj.part.$$" "$obj"
 }
 
 configure() {
@@ -86,10 +103,10 @@ configure() {
 	echo "$key" >"$obj/.config.key"
 }
 
-# same_config: stock is the yardstick for every other variant
+# same_config: stock is the yardstick for every other variant, but for flavours
 same_config() {
 	stock=$out/stock/.config
-	[ "$variant" != stock ] && [ -e "$stock" ] || return 0
+	[ "$variant" != stock ] && [ -z "$flavour" ] && [ -e "$stock" ] || return 0
 	"$top/scripts/audit-config.sh" --same "$stock" "$obj/.config" ||
 		die "$what: not the same config as stock"
 }
@@ -142,7 +159,12 @@ modules() {
 	rm -rf "$obj/modules.part"
 }
 
+# With the libraries of the guest's architecture, if that is another
 kselftest() {
+	if [ -n "$cross" ]; then
+		export USERCFLAGS="--sysroot=$sysroot" PKG_CONFIG_SYSROOT_DIR="$sysroot"
+		export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/${cross%-}/pkgconfig"
+	fi
 	log=$logs/kselftest.log
 	rm -rf "$out/kselftest.part"
 	run_progress --title "kselftest $series $arch" --log "$log" -- \
@@ -159,8 +181,11 @@ arch=$2
 variant=$3
 step=${4:-build}
 tree=${TREE:-$series}
-src=$OUT/src/$tree/$variant
-obj=$src/build-$arch
+base=${variant%%-*}
+flavour=${variant#"$base"}
+src=$OUT/src/$tree/$base
+obj=$src/build-$arch$flavour
+flavour=${flavour#-}
 out=$OUT/$tree-$arch
 logs=$out/log
 what="$variant $series $arch"
@@ -168,9 +193,20 @@ case $arch in
 x86_64) image=bzImage ;;
 *) image=Image ;;
 esac
-[ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $variant"
+cross=$(cross_of "$arch")
+cc=${cross}gcc
+llvm=
+case $flavour in
+clang*)
+	cc=clang-$CLANG
+	llvm=LLVM=-$CLANG
+	;;
+esac
+sysroot=$OUT/sysroot-$arch
+[ -d "$src" ] || die "$src: not there, run scripts/overlay.sh $series $base"
+begin_flavour
 mkdir -p "$obj" "$logs"
-ln -sfn "../src/$tree/$variant/build-$arch" "$out/$variant"
+ln -sfn "../src/$tree/$base/${obj##*/}" "$out/$variant"
 
 # The same everywhere, so that ccache serves both trees and builds repeat
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'

@@ -3,6 +3,9 @@
 # check.sh SERIES ARCH VARIANT: every test of the variant, beside stock; the last
 # line is "N passed, N failed[, N skipped]"
 #
+# FLAVOURS	flavours of the patched kernel to test as well, see build.sh
+# HOST_TESTS	no: not the tests of the harness itself
+#
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
 
 set -eu
@@ -92,6 +95,17 @@ users() {
 			>"$results/users.tap"
 }
 
+# flavour NAME: the patched kernel with other options passes the same tests
+flavour() {
+	"$top/scripts/build.sh" "$series" "$arch" "patched-$1" || {
+		printf 'TAP version 13\n1..1\nnot ok 1 - patched-%s builds\n' "$1" \
+			>"$results/patched-$1.tap"
+		return
+	}
+	run_jobs "patched-$1" kunit kunit
+	run_jobs "patched-$1" kselftest kselftest -c dmabuf-heaps
+}
+
 bench() {
 	status=0
 	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount || status=$?
@@ -100,7 +114,7 @@ bench() {
 		port=$out/log/$kernel-bench-icount.port
 		[ -e "$port" ] || : >"$port"
 	done
-	awk -v variant="$variant" -f "$top/scripts/bounds.awk" \
+	awk -v variant="$variant" -v kernel="$series-$arch" -f "$top/scripts/bounds.awk" \
 		"$out/log/stock-bench-icount.port" "$port" >"$results/bounds.tap"
 	printf 'TAP version 13\n1..1\n%s 1 - the bench runs\n' \
 		"$([ $status = 0 ] && echo ok || echo 'not ok')" >"$results/bench.tap"
@@ -128,7 +142,7 @@ results=$out/check
 rm -rf "$results"
 mkdir -p "$results"
 
-host_tests
+[ "${HOST_TESTS-}" = no ] || host_tests
 boot_time
 for kernel in "$variant" stock; do
 	run_jobs "$kernel" kunit run kernel-tests + kunit
@@ -138,6 +152,9 @@ for kernel in "$variant" stock; do
 done
 # The bound is one for ours
 [ "$variant" != patched ] || users
+for name in ${FLAVOURS-}; do
+	flavour "$name"
+done
 bench
 [ "$variant" != patched ] || fragmented
 cd "$results"

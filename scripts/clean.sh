@@ -14,5 +14,5 @@ for v in stock patched rfc; do
 	rm -rf "$OUT"/src/*/$v "$OUT"/src/*/$v.part.*
 done
 [ "${1-}" = --all ] || exit 0
-rm -rf "$OUT/src" "$OUT/dl" "$OUT/.qemu.lock" "$OUT/.vmap-out"
+rm -rf "$OUT/src" "$OUT/dl" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.vmap-out"
 rmdir --ignore-fail-on-non-empty "$OUT"

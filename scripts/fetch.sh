@@ -4,8 +4,8 @@
 # fetch.sh SERIES --check: only look at KERNEL_SRC and the disk
 # fetch.sh SERIES --tree: print the name of the tree
 #
-# The tree comes from Debian's package linux-source-SERIES, or is a copy of
-# KERNEL_SRC, which is never written to.  Work is done in directories named
+# The tree comes from Debian's package linux-source-SERIES, of the release that
+# this is or of backports, or is a copy of KERNEL_SRC, which is never written to.  Work is done in directories named
 # *.part.* that are renamed when complete; a later run removes what an
 # interrupted one left.  pristine/.vmap-stamp is newer than every change.
 
@@ -45,28 +45,31 @@ remove_leftovers() {
 	rm -rf "$OUT/dl/"*.part.* "$src/"*.part.*
 }
 
-# apt COMMAND...: its first error becomes our one line
-apt() {
-	apt-get -o APT::Sandbox::User=root "$@" 2>"$part/err" && return
-	why=$(sed -n 's/^E: //p' "$part/err" | head -n 1)
-	die "$package cannot be fetched: ${why:-apt-get $1 failed}"
+# backports: the suite that has the series where a release has not
+backports() {
+	case $series in
+	7.3) echo trixie-backports ;;
+	esac
 }
 
-update_lists() {
-	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
-		die "$package is not in apt's lists; run: apt-get update"
-	say "apt-get update"
-	if [ "$(id -u)" = 0 ]; then
-		apt -q update
+in_lists() {
+	apt-cache show "$package" >/dev/null 2>&1
+}
+
+# find_package: let apt know it, by what costs least
+find_package() {
+	in_lists && return
+	if [ -z "$(backports)" ]; then
+		update_lists
 	else
-		sudo -n apt-get -q update || die "apt-get update failed"
+		private_apt "$part/apt" "$(backports)" "$(dpkg --print-architecture)"
 	fi
 }
 
 download() {
 	part=$OUT/dl/deb.part.$$
 	mkdir -p "$part"
-	apt-cache show "$package" >/dev/null 2>&1 || update_lists
+	find_package
 	say "downloading $package"
 	(cd "$part" && apt download "$package") || exit 1
 	for deb in "$part/$package"_*.deb; do
@@ -98,7 +101,7 @@ unpack() {
 	said=$(tar -C "$part" -xf "$part/data.tar" "./usr/src/$package.tar.xz" 2>&1) ||
 		broken "$deb does not hold $package.tar.xz" "$said"
 	rm "$part/data.tar"
-	run_progress --title "unpack $package" --unit files --expect 86680 --all-lines \
+	run_progress --title "unpack $package" --unit files --expect 90000 --all-lines \
 		--quiet-errors -- \
 		tar -C "$part" -I 'xz -T0' -xvf "$part/usr/src/$package.tar.xz" ||
 		broken "$package.tar.xz does not unpack" $?

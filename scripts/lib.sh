@@ -74,3 +74,72 @@ newer() {
 run_progress() {
 	"$OUT/host/progress" ${V:+--verbose} "$@"
 }
+
+# debian_arch ARCH: what Debian calls it
+debian_arch() {
+	case $1 in
+	x86_64) echo amd64 ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# cross_of ARCH: what the names of its compiler and its tools begin with, nothing
+# where this machine's own will do
+cross_of() {
+	case $1/$(uname -m) in
+	x86_64/x86_64 | arm64/aarch64) ;;
+	x86_64/*) echo x86_64-linux-gnu- ;;
+	arm64/*) echo aarch64-linux-gnu- ;;
+	esac
+}
+
+release_codename() {
+	sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
+}
+
+# archive: where apt takes this release from
+archive() {
+	# shellcheck disable=SC2016 # apt's variable
+	apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" \
+		"Origin: Debian" "Codename: $(release_codename)" | head -n 1
+}
+
+# private_apt DIR SUITE ARCH: have apt, below, look at one suite of Debian's
+# archive and at nothing that is installed, with lists of its own in DIR.  Its
+# signature is verified with the distribution's own key.
+private_apt() {
+	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	[ -e "$keyring" ] || die "$keyring is missing: install debian-archive-keyring"
+	[ -n "$(archive)" ] || update_lists
+	uri=$(archive)
+	[ -n "$uri" ] || die "apt does not know where this release comes from"
+	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+	: >"$1/status"
+	echo "deb [signed-by=$keyring] $uri $2 main" >"$1/sources.list"
+	apt_options="-o Dir::Etc::SourceList=$1/sources.list -o Dir::Etc::SourceParts=/dev/null
+		-o Dir::State::Lists=$1/lists -o Dir::State::Status=$1/status -o Dir::Cache=$1/cache
+		-o APT::Architecture=$3 -o APT::Architectures=$3"
+	say "apt-get update, $2 for $3 alone"
+	apt -qq update -o APT::Update::Error-Mode=any
+}
+
+# apt COMMAND...: its first error becomes our one line
+apt() {
+	# shellcheck disable=SC2086 # options without spaces
+	{
+		said=$(apt-get ${apt_options-} -o APT::Sandbox::User=root "$@" 2>&1 >&3) && return
+	} 3>&1
+	why=$(echo "$said" | sed -n 's/^E: //p' | head -n 1)
+	die "${package-packages} cannot be fetched: ${why:-apt-get $1 failed}"
+}
+
+update_lists() {
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
+		die "apt's lists are missing or old; run: apt-get update"
+	say "apt-get update"
+	if [ "$(id -u)" = 0 ]; then
+		apt -q update
+	else
+		sudo -n apt-get -q update || die "apt-get update failed"
+	fi
+}

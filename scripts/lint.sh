@@ -42,7 +42,8 @@ user_c() {
 # patches: every one of the series
 patches() {
 	cd "$top"
-	find . -path "./${OUT#"$top"/}" -prune -o -path "*/$series/*.patch" -printf '%P\n' | sort
+	find . -path "./${OUT#"$top"/}" -prune -o \( -path "*/$series/*.patch" \
+		-o -path './tools/*.patch' \) -printf '%P\n' | sort
 }
 
 # checkpatch ARGS... FILE...; what it says of MAINTAINERS is for the series.

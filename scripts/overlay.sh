@@ -15,7 +15,7 @@ set -eu
 entries() {
 	sed 's/#.*//' "$manifest" | awk -v want="$variant" -v series="$series" '
 		NF == 0 { next }
-		NF != 3 || $2 !~ /^(file|patch)$/ {
+		NF != 3 || $2 !~ /^(file|patch|cut)$/ {
 			print "bad line: " $0; next
 		}
 		index("," $1 ",", "," want ",") {
@@ -58,6 +58,32 @@ add_patch() {
 	patch -d "$work/tree" -p1 --batch --forward --fuzz=0 --reject-file=- \
 		--no-backup-if-mismatch -i "$top/$1" >"$work/patch.out" 2>&1 ||
 		die "$1 does not apply to $tree: $(hunk_of)"
+}
+
+# add_cut FILE.cut: FILE less what the lines of FILE.cut name, in order: from the
+# line that begins with the first field up to the one that begins with the second.
+# The line that opens a comment belongs to the one after it.  Unlike a patch, a
+# cut does not mind what is in between, which differs among packages of a series.
+add_cut() {
+	target=${1%.cut}
+	base "$target"
+	echo "$target" >>"$work/list"
+	awk -F '\t' '
+		NR == FNR && /^# / { next }
+		NR == FNR { from[++n] = $1; to[n] = $2; i = 1; next }
+		{ line = opening $0; opening = "" }
+		/^\/\*\*?$/ { opening = $0 "\n"; next }
+		!cutting && i <= n && index($0, from[i]) == 1 { cutting = 1 }
+		cutting && index($0, to[i]) == 1 { cutting = 0; i++ }
+		!cutting { print line }
+		END {
+			if (i > n)
+				exit
+			print (cutting ? to[i] : from[i]) >"/dev/stderr"
+			exit 1
+		}' "$top/$1" "$work/tree/$target" >"$work/cut" 2>"$work/cut.err" ||
+		die "$1 does not apply to $tree: $target has no line $(cat "$work/cut.err")"
+	mv "$work/cut" "$work/tree/$target"
 }
 
 # compute: fill $work/tree and $work/list

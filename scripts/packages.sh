@@ -20,7 +20,11 @@ packages() {
 	# the machine
 	case $1 in
 	*/x86_64) echo qemu-system-x86 ;;
-	*/arm64) echo qemu-system-arm gcc-aarch64-linux-gnu ;;
+	*/arm64) echo qemu-system-arm ;;
+	esac
+	case $(cross_of "${1#*/}") in
+	aarch64*) echo gcc-aarch64-linux-gnu ;;
+	x86_64*) echo gcc-x86-64-linux-gnu ;;
 	esac
 }
 

@@ -159,13 +159,20 @@ static void *layout_map_pages(struct page **pages, unsigned int n)
 	return vmap(pages, n, VM_MAP, PAGE_KERNEL) ?: ERR_PTR(-ENOMEM);
 }
 
+/* No weak reference: arm64 would need a GOT for one, and refuses to link it. */
+__weak void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
+{
+	return NULL;
+}
+
 static void *layout_map_sg(struct layout_memory *mem)
 {
 	struct page **pages;
 	void *vaddr;
 
-	if (vmap_sg)
-		return vmap_sg(&mem->sgt, PAGE_KERNEL);
+	vaddr = vmap_sg(&mem->sgt, PAGE_KERNEL);
+	if (vaddr)
+		return vaddr;
 
 	pages = layout_page_array(&mem->sgt, mem->nr_pages);
 	if (!pages)

@@ -26,9 +26,8 @@ struct vmap_test_area {
 	unsigned long nr_pages;
 };
 
-/* Not every kernel that is measured has it: NULL where it is missing. */
-void *vmap_sg(const struct sg_table *sgt,
-	      pgprot_t prot) __weak;
+/* Not every kernel that is measured has it: one that returns NULL stands for it. */
+void *vmap_sg(const struct sg_table *sgt, pgprot_t prot);
 
 int vmap_test_breathe(void);
 int vmap_test_copy(void *arg, size_t size, const void __user *uarg,

@@ -48,7 +48,11 @@ DEFINE_GUARD_COND(mmap_read_lock, _try, mmap_read_trylock(_T))
 #endif
 #endif
 
-/* 6.16: contiguous PTEs are undone as blocks; 6.12 makes none where it matters */
+/*
+ * 6.16: contiguous PTEs of the kernel on arm64.  6.12 neither makes nor undoes
+ * any, and a backport does not begin to: nothing in its arch code, nor in what
+ * was added to it, expects one outside of user mappings.
+ */
 static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 							   pte_t *ptep)
 {
@@ -57,6 +61,21 @@ static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 
 /* 7.1: flags of a VMA are not passed as a number */
 #define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)
+
+/* What arch/arm64/include/asm/7.3/vmalloc.patch adds, less contiguous PTEs */
+#ifdef CONFIG_ARM64
+#define arch_vmap_set_pte arch_vmap_set_pte
+static inline void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
+{
+	__set_pte_nosync(ptep, pte);
+}
+
+static inline void arch_vmap_sync_ptes(void)
+{
+	dsb(ishst);
+	isb();
+}
+#endif
 
 /* 7.1: heap pages charged to the memcg of whoever allocates them */
 #define mem_accounting		false

@@ -25,6 +25,7 @@
 #include <linux/init.h>
 #include <linux/kasan.h>
 #include <linux/log2.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/moduleparam.h>
@@ -38,11 +39,21 @@
 #include <asm/tlbflush.h>
 
 #include "../internal.h"
+#include "../page_alloc.h"
 #include "../vmap.h"
 
 /* The RFC that ours is measured against passes the tests, too, but has none. */
-void *vmap_sg(const struct sg_table *sgt,
-	      pgprot_t prot) __weak;
+__weak void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
+{
+	return NULL;
+}
+
+static bool has_vmap_sg(void)
+{
+	const struct sg_table empty = {};
+
+	return vmap_sg(&empty, PAGE_KERNEL);
+}
 
 static bool warn;
 module_param(warn, bool, 0444);
@@ -117,7 +128,7 @@ static int vmap_test_init(struct kunit *test)
 
 static void skip_without_vmap_sg(struct kunit *test)
 {
-	if (!vmap_sg)
+	if (!has_vmap_sg())
 		kunit_skip(test, "this kernel has no vmap_sg()");
 }
 
@@ -612,7 +623,7 @@ static unsigned int model_shift(unsigned long addr, phys_addr_t phys,
 		return PUD_SHIFT;
 	if (is_leaf(addr, phys, len, PMD_SIZE) && arch_vmap_pmd_supported(prot))
 		return PMD_SHIFT;
-#ifdef CONFIG_HUGETLB_PAGE
+#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
 	len = min(len, PMD_SIZE - (addr & (PMD_SIZE - 1)));
 	return ilog2(arch_vmap_pte_range_map_size(addr, addr + len,
 						  PHYS_PFN(phys), PMD_SHIFT));
@@ -704,7 +715,7 @@ static void expect_placement(struct kunit *test, unsigned long addr,
 {
 	unsigned long i, run, skip;
 
-	if (!vmap_sg || leaves_disabled() || !arch_vmap_pmd_supported(prot))
+	if (!has_vmap_sg() || leaves_disabled() || !arch_vmap_pmd_supported(prot))
 		return;
 
 	for (i = 0; i < mem->nr_pages; i += run) {
@@ -850,7 +861,7 @@ static void map_small(struct kunit *test, void *va, unsigned long nr_pages)
 		n = min(nr_pages - i, (unsigned long)PTRS_PER_PTE);
 		err = vmap_pages_range_noflush(start, start + (n << PAGE_SHIFT),
 					       PAGE_KERNEL, arena.scattered,
-					       PAGE_SHIFT);
+					       PAGE_SHIFT, GFP_KERNEL);
 		flush_cache_vmap(start, start + (n << PAGE_SHIFT));
 		KUNIT_ASSERT_EQ(test, err, 0);
 		leaves = expect_pages(test, start, arena.scattered, n);
@@ -1233,7 +1244,7 @@ static void vmap_test_prot(struct kunit *test)
 
 	expect_prot(test, USER_PAGES, prot, 1);
 	expect_prot(test, USER_PAGES, prot, PMD_PAGES);
-	if (!vmap_sg)
+	if (!has_vmap_sg())
 		return;
 	expect_prot(test, USER_SG, prot, 1);
 	expect_prot(test, USER_SG, prot, PMD_PAGES);
@@ -1560,8 +1571,8 @@ static void vmap_test_mapped_already(struct kunit *test)
 	expect_warn(test);
 	err = vmap_pages_range_noflush(addr + 15 * PAGE_SIZE,
 				       addr + 16 * PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT);
-	KUNIT_EXPECT_EQ(test, err, vmap_sg ? -EBUSY : -ENOMEM);
+				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, err, has_vmap_sg() ? -EBUSY : -ENOMEM);
 	expect_pages(test, addr, arena.scattered, 16);
 }
 
@@ -1655,7 +1666,7 @@ static void vmap_test_leaf_mapped_already(struct kunit *test)
 				 PMD_SHIFT);
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
 	err = vmap_pages_range_noflush(addr, addr + PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT);
+				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, err, -EBUSY);
 	KUNIT_EXPECT_EQ(test, expect_pages(test, addr, mem->pages,
 					   PMD_PAGES).pmd, 1);
@@ -1750,7 +1761,7 @@ static void vmap_test_pages_in_blocks(struct kunit *test)
 
 	skip_unless_pmd_leaves(test);
 	err = vmap_pages_range_noflush(addr, addr + 4 * PMD_SIZE, PAGE_KERNEL,
-				       mem->pages, PMD_SHIFT);
+				       mem->pages, PMD_SHIFT, GFP_KERNEL);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	leaves = expect_pages(test, addr, mem->pages, mem->nr_pages);
 	KUNIT_EXPECT_EQ(test, leaves.pmd, 4);

@@ -31,6 +31,7 @@ test_variables() {
 	check "ARCH=riscv is refused" refuses 'ARCH=riscv: not one of x86_64 arm64' front ARCH=riscv
 	check "ACCEL=hvf is refused" refuses 'ACCEL=hvf: not one of auto tcg kvm' front ACCEL=hvf
 	check "VARIANT=fast is refused" refuses 'VARIANT=fast: not one of' front shell VARIANT=fast
+	check "FLAVOURS=8k is refused" refuses 'FLAVOURS=8k: not some of' front FLAVOURS=8k
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
 	check "OUT with a space is refused" refuses 'OUT=.*without spaces' \
 		make -s -C "$top" OUT='a b'
@@ -205,6 +206,9 @@ test_package() {
 	no_apt
 	check "a package that apt does not know" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"
+	check "a package of backports, and an apt that does not know where from" \
+		one_error 'apt does not know where this release comes from$' \
+		env OUT="$tmp/out.d" APT_CONFIG="$tmp/apt.conf" "$top/scripts/fetch.sh" 7.3
 	gone_source
 	check "a package that cannot be downloaded" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"

@@ -13,10 +13,12 @@ tree=out.d/src/6.12/patched
 seq 1 40 >$pristine/mm/vmalloc.c
 echo 'obj-y += vmalloc.o' >$pristine/mm/Makefile
 echo stock >$pristine/mm/heap.c
+printf '%s\n' first '/**' ' * old()' old '/*' ' * kept()' kept >$pristine/mm/walk.c
 touch -d '2020-01-01' $pristine/mm/*
 touch $pristine/.vmap-stamp
 cp -a $pristine before
 
+printf '# taken out\n * old()\t * kept()\n' >repo/mm/walk.c.cut
 echo ours >repo/mm/vmap.c
 echo heap >repo/mm/heap.c
 cat >repo/mm/6.12/vmap.patch <<'END'
@@ -48,6 +50,7 @@ stock,patched patch mm/@SERIES@/extra*.patch # none here
 patched file mm/vmap.c # ours
 patched file mm/heap.c # ours
 patched patch mm/@SERIES@/vmap.patch # wires it in
+patched cut mm/walk.c.cut # what it replaces
 END
 
 overlay() {
@@ -128,6 +131,8 @@ check "makes a tree" prints 'patched: mm/vmap.c' overlay
 check "puts a file of ours in" holds ours mm/vmap.c
 check "replaces a whole file" holds heap mm/heap.c
 check "applies every hunk of a patch" holds thirty-two mm/vmalloc.c
+check "makes a cut, from comment to comment" \
+	eval "printf '%s\n' first '/*' ' * kept()' kept | cmp - $tree/mm/walk.c >out 2>&1"
 check "never writes through a hard link" pristine_is_untouched
 check "applied twice changes nothing" nothing_changes
 
@@ -144,6 +149,14 @@ check "a patch of a file that the tree lacks" \
 	refused_tree_is_as_it_was 'vmap.patch does not apply to 6.12: mm/gone.c is not in the tree$'
 sed -i 's,mm/gone.c,mm/vmalloc.c,' repo/mm/6.12/vmap.patch
 check "applies with an offset" applies_with_offset
+
+sed -i 's/kept/keep/' repo/mm/walk.c.cut
+check "a cut whose end is not there" \
+	refused_tree_is_as_it_was '^overlay: mm/walk.c.cut does not apply to 6.12: mm/walk.c has no line  . keep..$'
+sed -i 's/keep/kept/; s/old/odd/' repo/mm/walk.c.cut
+check "a cut whose beginning is not there" \
+	refused_tree_is_as_it_was 'mm/walk.c has no line  . odd..$'
+sed -i 's/odd/old/' repo/mm/walk.c.cut
 
 mv repo/mm/vmap.c repo/mm/away.c
 check "a file of the manifest that is missing" \

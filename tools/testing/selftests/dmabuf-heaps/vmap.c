@@ -43,7 +43,7 @@ static bool file_has(const char *file, const char *text)
 
 static bool kernel_has_vmap_sg(void)
 {
-	return file_has("/proc/kallsyms", " vmap_sg\n");
+	return file_has("/proc/kallsyms", " T vmap_sg\n");
 }
 
 static bool kernel_has_kasan_vmalloc(void)
