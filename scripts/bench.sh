@@ -38,7 +38,7 @@ jobs() {
 		;;
 	sizes)
 		# shellcheck disable=SC2046 # lists
-		echo run $tests/vmap_bench -r 3 $(mib 4 16 64 256 1024) + \
+		echo run $tests/vmap_bench -r 2 $(mib 4 16 64 256 1024) + \
 			run $tests/vmap_layouts -r 3 -b "$(mib 4 16 64 256 1024 | paste -sd ,)" run 4m
 		;;
 	wall) echo run $tests/vmap_bench -r 9 ;;
