@@ -6,7 +6,7 @@
 #       sizes   how the cost grows up to 1 GiB, counted as well
 #       wall    the time of heap buffers
 # What a part prints is $OUT/$TREE-ARCH/log/VARIANT-bench-PART.port.  No result
-# of an earlier run survives.
+# of an earlier run of the same part survives.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ arch=$2
 variants=$3
 shift 3
 out=$OUT/${TREE:-$series}-$arch
-rm -f "$out/results.json" "$out/log/"*-bench-*.port
+rm -f "$out/results.json"
 
 # mib N...: in bytes
 mib() {
@@ -38,7 +38,7 @@ jobs() {
 		;;
 	sizes)
 		# shellcheck disable=SC2046 # lists
-		echo run $tests/vmap_bench -r 3 $(mib 4 16 64 256 1024) + \
+		echo run $tests/vmap_bench -r 2 $(mib 4 16 64 256 1024) + \
 			run $tests/vmap_layouts -r 3 -b "$(mib 4 16 64 256 1024 | paste -sd ,)" run 4m
 		;;
 	wall) echo run $tests/vmap_bench -r 9 ;;
@@ -64,6 +64,7 @@ coarse() {
 }
 
 for part; do
+	rm -f "$out/log/"*"-bench-$part.port"
 	for variant in $variants; do
 		tries=1
 		until run "$variant" "$part"; do

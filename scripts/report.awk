@@ -77,10 +77,10 @@ BEGIN {
 		for (j = 1; j <= nmodes; j++)
 			same_keys(variant[i], modes[j])
 	sort_keys()
-	table("kernel", "buffers of the heap, fresh memory", "op", "icount wall")
-	table("sg", "vmap_sg() of memory in blocks", "layout", "icount")
-	table("pages", "vmap() of an array of the same pages", "layout", "icount")
-	table("test_vmalloc", "lib/test_vmalloc.c", "test", "icount")
+	table("kernel", "buffers of the heap, fresh memory", "op")
+	table("sg", "vmap_sg() of memory in blocks", "layout")
+	table("pages", "vmap() of an array of the same pages", "layout")
+	table("test_vmalloc", "lib/test_vmalloc.c", "test")
 	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
 	write_json()
 	exit
@@ -116,6 +116,7 @@ function read_bench(run, path, line, f, n,    key, part) {
 	}
 	split(run, part, "-")
 	seen[part[2], key] = path
+	measured[part[2], f[2]] = 1
 	if ((run, key) in median)
 		fail(path ": " f[4] " of " size_of(f[5]) " appears twice")
 	rounds[run, key] = f[6]
@@ -155,8 +156,10 @@ function sort_keys(    i, j, f, order, n, key) {
 }
 
 # All operations of a user, a line each
-function table(user, title, second, columns,    i, j, f, n, m, shown) {
-	n = split(columns, m, " ")
+function table(user, title, second,    i, j, f, n, m, shown) {
+	for (i = 1; i <= nmodes; i++)
+		if ((modes[i], user) in measured)
+			m[++n] = modes[i]
 	for (i = 1; i <= nkeys; i++) {
 		split(keys[i], f, FS)
 		if (f[1] != user)

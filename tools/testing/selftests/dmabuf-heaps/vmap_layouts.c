@@ -157,25 +157,16 @@ static int bench_entry(struct bench *b, const struct layout *l, int entry)
 	return 0;
 }
 
-static int bench_entries(struct bench *b, const struct layout *l)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
-		if (!b->entry || !strcmp(b->entry, entries[i].name))
-			ret |= bench_entry(b, l, i);
-	}
-	return ret;
-}
-
 static int bench_layout(struct bench *b, const struct layout *l)
 {
 	int ret = 0;
 
-	/* Some have a size of their own. */
-	for (size_t i = 0; i < (l->bytes ? 1 : b->nr_sizes); i++) {
-		b->bytes = b->sizes[i];
-		ret |= bench_entries(b, l);
+	/* What has a size of its own is measured once. */
+	if (l->bytes && b->bytes != b->sizes[0])
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		if (!b->entry || !strcmp(b->entry, entries[i].name))
+			ret |= bench_entry(b, l, i);
 	}
 	if (!fflush(stdout))
 		return ret;
@@ -201,6 +192,18 @@ static int bench_layouts(struct bench *b, char **names, int n)
 		ret |= bench_layout(b, &layouts[i]);
 	for (int i = 0; i < n; i++)
 		ret |= bench_layout(b, find_layout(names[i]));
+	return ret;
+}
+
+/* Layouts of one size after each other: they share their memory. */
+static int bench_sizes(struct bench *b, char **names, int n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < b->nr_sizes; i++) {
+		b->bytes = b->sizes[i];
+		ret |= bench_layouts(b, names, n);
+	}
 	return ret;
 }
 
@@ -317,7 +320,7 @@ int main(int argc, char **argv)
 	if (parse_options(&b, argc, argv))
 		return 2;
 	if (check_clock("vmap_layouts") || open_bench(&b) ||
-	    bench_layouts(&b, argv + optind, argc - optind))
+	    bench_sizes(&b, argv + optind, argc - optind))
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }
