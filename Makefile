@@ -14,6 +14,7 @@ ACCEL ?= auto
 VARIANT ?= patched
 KERNEL_SRC ?=
 OUT ?= out
+TEST ?=
 FLAVOURS ?=
 V ?= 0
 
@@ -49,6 +50,8 @@ $(if $(filter rfc,$(VARIANT)),$(if $(wildcard mm/$(KERNEL)/rfc),, \
 $(call one-path,OUT)
 $(call one-path,CURDIR)
 $(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
+$(if $(TEST),$(if $(filter kunit host,$(TEST))$(findstring :,$(TEST)),, \
+	$(error TEST=$(TEST): not kunit, host, or COLLECTION:PROGRAM as run_kselftest.sh -l lists them)))
 ifeq ($(abspath $(OUT)),/)
 $(error OUT=$(OUT): a directory of its own is needed)
 endif
@@ -57,7 +60,7 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL FLAVOURS
+export OUT KERNEL_SRC TREE ACCEL TEST FLAVOURS
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
@@ -121,7 +124,7 @@ help:
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
-	@echo 'FLAVOURS=        for make check, patched kernels with other options: $(KNOWN_FLAVOURS)'
+	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 

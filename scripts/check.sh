@@ -5,6 +5,8 @@
 #
 # FLAVOURS	flavours of the patched kernel to test as well, see build.sh
 # HOST_TESTS	no: not the tests of the harness itself
+# TEST		only this: kunit, host, or COLLECTION:PROGRAM of the kselftests,
+#		in the variant
 #
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
 
@@ -133,6 +135,22 @@ fragmented() {
 		>"$results/fragmented.tap"
 }
 
+# verdict ARG...: sum all results
+verdict() {
+	cd "$results"
+	"$OUT/host/ktap" "$@" ./*.tap ./*.ktap
+}
+
+# one_test: a quick answer while something is being written
+one_test() {
+	case $TEST in
+	host) host_tests ;;
+	kunit) run_jobs "$variant" kunit kunit ;;
+	*) run_jobs "$variant" kselftest kselftest -t "$TEST" ;;
+	esac
+	verdict
+}
+
 [ $# = 3 ] || die "usage: check.sh SERIES ARCH VARIANT"
 series=$1
 arch=$2
@@ -141,6 +159,11 @@ out=$OUT/${TREE:-$series}-$arch
 results=$out/check
 rm -rf "$results"
 mkdir -p "$results"
+
+if [ -n "${TEST-}" ]; then
+	one_test
+	exit
+fi
 
 [ "${HOST_TESTS-}" = no ] || host_tests
 boot_time
@@ -157,6 +180,5 @@ for name in ${FLAVOURS-}; do
 done
 bench
 [ "$variant" != patched ] || fragmented
-cd "$results"
 # In our own kernels, nothing that real users of dma_buf_vmap() need is missing
-"$OUT/host/ktap" --must-run 'dmabuf-heaps: (dmabuf-heap|drm_|v4l2_|dmabuf_users)' ./*.tap ./*.ktap
+verdict --must-run 'dmabuf-heaps: (dmabuf-heap|drm_|v4l2_|dmabuf_users)'

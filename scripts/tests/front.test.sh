@@ -32,6 +32,7 @@ test_variables() {
 	check "ACCEL=hvf is refused" refuses 'ACCEL=hvf: not one of auto tcg kvm' front ACCEL=hvf
 	check "VARIANT=fast is refused" refuses 'VARIANT=fast: not one of' front shell VARIANT=fast
 	check "FLAVOURS=8k is refused" refuses 'FLAVOURS=8k: not some of' front FLAVOURS=8k
+	check "TEST=unit is refused" refuses 'TEST=unit: not kunit' front check TEST=unit
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
 	check "OUT with a space is refused" refuses 'OUT=.*without spaces' \
 		make -s -C "$top" OUT='a b'
