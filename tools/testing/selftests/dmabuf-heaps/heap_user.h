@@ -86,7 +86,7 @@ static inline long long count_dmabufs(void)
 
 static inline void use_symbol(char *line, void *data)
 {
-	if (strstr(line, " vmap_sg\n"))
+	if (strstr(line, " T vmap_sg\n"))
 		*(bool *)data = true;
 }
 
