@@ -92,6 +92,7 @@ struct dma_heap_attachment {
  */
 #define WAIT_GFP	(__GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define TABLE_GFP	(GFP_KERNEL | WAIT_GFP)
+#define ARRAY_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO | WAIT_GFP)
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
@@ -127,12 +128,20 @@ static unsigned long run_end(const struct heap_run *run)
 	return run->pfn + run->nr_pages;
 }
 
+/* Need not be contiguous if it is large: no memory is compacted for it. */
+static struct heap_run *heap_runs_alloc_array(unsigned int max)
+{
+	if (max <= PAGE_SIZE / sizeof(struct heap_run))
+		return kmalloc_array(max, sizeof(struct heap_run), ARRAY_GFP);
+	return __vmalloc_array(max, sizeof(struct heap_run), ARRAY_GFP);
+}
+
 static int heap_runs_grow(struct heap_runs *runs)
 {
-	const unsigned int max = 2 * runs->max;
+	const unsigned int max = 4 * runs->max;
 	struct heap_run *run;
 
-	run = kvmalloc_array(max, sizeof(*run), TABLE_GFP);
+	run = heap_runs_alloc_array(max);
 	if (!run)
 		return -ENOMEM;
 	memcpy(run, runs->run, runs->nr * sizeof(*run));
@@ -218,7 +227,7 @@ static void heap_runs_sort(struct heap_runs *runs)
 	if (runs->nr == 1)
 		return;
 	if (runs->nr > SORT_FEW)
-		other = kvmalloc_array(runs->max, sizeof(*other), TABLE_GFP);
+		other = heap_runs_alloc_array(runs->max);
 	if (!other) {
 		sort(runs->run, runs->nr, sizeof(*runs->run), heap_run_cmp,
 		     NULL);
@@ -300,15 +309,22 @@ static void heap_layout_add_blocks(struct heap_layout *layout,
 				   unsigned long nr_block,
 				   unsigned long nr_larger)
 {
-	const unsigned long start = round_up(run->pfn, nr_block);
-	const unsigned long end = round_down(run_end(run), nr_block);
-	unsigned long larger_start, larger_end;
+	unsigned long start, end, larger_start, larger_end;
 
+	/* Most are small where there are many */
+	if (run->nr_pages < nr_block)
+		return;
+	start = round_up(run->pfn, nr_block);
+	end = round_down(run_end(run), nr_block);
+	if (run->nr_pages < nr_larger || !nr_larger) {
+		heap_layout_add(layout, start, end);
+		return;
+	}
 	if (start >= end)
 		return;
 
-	larger_start = nr_larger ? round_up(run->pfn, nr_larger) : end;
-	larger_end = nr_larger ? round_down(run_end(run), nr_larger) : end;
+	larger_start = round_up(run->pfn, nr_larger);
+	larger_end = round_down(run_end(run), nr_larger);
 	if (larger_start >= larger_end) {
 		heap_layout_add(layout, start, end);
 		return;
