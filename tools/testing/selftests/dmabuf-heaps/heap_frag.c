@@ -30,16 +30,6 @@
 #define PROACTIVE	"/proc/sys/vm/compaction_proactiveness"
 #define PFN_MASK	((1ULL << 55) - 1)
 
-enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
-
-static const char * const op_names[NR_OPS] = {
-	[ALLOC] = "alloc",
-	[MMAP] = "mmap",
-	[VMAP] = "vmap",
-	[VUNMAP] = "vunmap",
-	[FREE] = "free",
-};
-
 static __u64 ns[NR_OPS][ROUNDS];
 static int heap, test;
 

@@ -16,16 +16,6 @@
 #define DEFAULT_ROUNDS	16
 #define MAX_ROUNDS	100000
 
-enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
-
-static const char * const op_names[NR_OPS] = {
-	[ALLOC] = "alloc",
-	[MMAP] = "mmap",
-	[VMAP] = "vmap",
-	[VUNMAP] = "vunmap",
-	[FREE] = "free",
-};
-
 static const char * const default_sizes[] = {
 	"4096", "65536", "1048576", "8388608", "134217728",
 };

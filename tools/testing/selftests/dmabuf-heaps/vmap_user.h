@@ -24,6 +24,17 @@
 
 #include <drivers/dma-buf/vmap_test.h>
 
+/* What is timed of a buffer. */
+enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
+
+static const char * const op_names[NR_OPS] = {
+	[ALLOC] = "alloc",
+	[MMAP] = "mmap",
+	[VMAP] = "vmap",
+	[VUNMAP] = "vunmap",
+	[FREE] = "free",
+};
+
 #define SYSTEM_HEAP	"/dev/dma_heap/system"
 #define MAX_CLOCK_NS	100000
 #define VMAP_TEST_FILE	"/sys/kernel/debug/" DMABUF_VMAP_TEST_FILE
