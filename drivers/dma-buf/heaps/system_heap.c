@@ -99,33 +99,43 @@ struct dma_heap_attachment {
 
 /* Up to so many runs a comparison sort is the faster one. */
 #define SORT_FEW	64
-#define SORT_DIGIT_BITS	8
+#define SORT_DIGIT_BITS	11
 
 /*
- * Orders of the blocks that buffers are laid out by, descending: what the page
+ * Pages of the blocks that buffers are laid out by, descending: what the page
  * tables of CPUs and IOMMUs have leaves for, and single pages.
  */
-static unsigned int block_orders[4] __ro_after_init;
-static unsigned int nr_block_orders __ro_after_init;
+#define MAX_LEVELS	4
 
-static void __init system_heap_add_block_order(unsigned int order)
+static unsigned long block_pages[MAX_LEVELS] __ro_after_init;
+static unsigned int nr_levels __ro_after_init;
+
+static void __init system_heap_add_level(unsigned int order)
 {
-	if (!nr_block_orders || order < block_orders[nr_block_orders - 1])
-		block_orders[nr_block_orders++] = order;
+	const unsigned long nr_pages = 1UL << order;
+
+	if (!nr_levels || nr_pages < block_pages[nr_levels - 1])
+		block_pages[nr_levels++] = nr_pages;
 }
 
-static void __init system_heap_init_block_orders(void)
+static void __init system_heap_init_levels(void)
 {
-	system_heap_add_block_order(PMD_ORDER);
+	system_heap_add_level(PMD_ORDER);
 	if (CONT_PTE_ORDER)
-		system_heap_add_block_order(CONT_PTE_ORDER);
-	system_heap_add_block_order(get_order(SZ_64K));
-	system_heap_add_block_order(0);
+		system_heap_add_level(CONT_PTE_ORDER);
+	system_heap_add_level(get_order(SZ_64K));
+	system_heap_add_level(0);
 }
 
 static unsigned long run_end(const struct heap_run *run)
 {
 	return run->pfn + run->nr_pages;
+}
+
+/* Whether memory from @pfn on goes on where other ends; not in a new segment. */
+static bool heap_goes_on(unsigned long end, unsigned long pfn)
+{
+	return pfn == end && pfn % HEAP_SEGMENT_PAGES;
 }
 
 /* Need not be contiguous if it is large: no memory is compacted for it. */
@@ -164,11 +174,11 @@ VISIBLE_IF_KUNIT int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
 {
 	struct heap_run *last = runs->run + runs->nr - 1;
 
-	if (runs->nr && pfn == run_end(last)) {
+	if (runs->nr && heap_goes_on(run_end(last), pfn)) {
 		last->nr_pages += nr_pages;
 		return 0;
 	}
-	if (runs->nr && pfn + nr_pages == last->pfn) {
+	if (runs->nr && heap_goes_on(pfn + nr_pages, last->pfn)) {
 		last->pfn = pfn;
 		last->nr_pages += nr_pages;
 		return 0;
@@ -192,17 +202,20 @@ static unsigned int heap_run_digit(const struct heap_run *run,
 	return run->pfn >> shift & (BIT(SORT_DIGIT_BITS) - 1);
 }
 
-/* Copy @nr runs, sorted by a digit of their address, else in the same order. */
+/*
+ * Copy @nr runs, sorted by a digit of their address, else in the same order.
+ * @place has an element for each value of a digit.
+ */
 static void heap_runs_sort_digit(struct heap_run *to,
 				 const struct heap_run *from, unsigned int nr,
-				 unsigned int shift)
+				 unsigned int shift, unsigned int *place)
 {
-	unsigned int place[1 << SORT_DIGIT_BITS] = {};
 	unsigned int i, count, sum = 0;
 
+	memset(place, 0, sizeof(*place) << SORT_DIGIT_BITS);
 	for (i = 0; i < nr; i++)
 		place[heap_run_digit(&from[i], shift)]++;
-	for (i = 0; i < ARRAY_SIZE(place); i++) {
+	for (i = 0; i < 1 << SORT_DIGIT_BITS; i++) {
 		count = place[i];
 		place[i] = sum;
 		sum += count;
@@ -212,142 +225,161 @@ static void heap_runs_sort_digit(struct heap_run *to,
 }
 
 /*
- * Sort runs by address.  In fragmented memory there are as many as pages: do not
- * compare them, sort by digits, from the lowest to the last that differs.
+ * Sort many runs, by digits of their address from the lowest to the last that
+ * differs.  Returns false if there is no memory for that.
  */
-static void heap_runs_sort(struct heap_runs *runs)
+static bool heap_runs_sort_digits(struct heap_runs *runs)
 {
-	struct heap_run *other = NULL;
+	struct heap_run *other = heap_runs_alloc_array(runs->max);
+	unsigned int *place = kmalloc_array(1 << SORT_DIGIT_BITS,
+					    sizeof(*place), ARRAY_GFP);
 	unsigned long differ = 0;
 	unsigned int i, shift;
 
+	if (other && place) {
+		for (i = 1; i < runs->nr; i++)
+			differ |= runs->run[i].pfn ^ runs->run[0].pfn;
+		for (shift = 0; shift < BITS_PER_LONG && differ >> shift;
+		     shift += SORT_DIGIT_BITS) {
+			heap_runs_sort_digit(other, runs->run, runs->nr, shift,
+					     place);
+			swap(other, runs->run);
+		}
+	}
+	kfree(place);
+	kvfree(other);
+	return other && place;
+}
+
+/* Sort runs by address: in fragmented memory there are as many as pages. */
+static void heap_runs_sort(struct heap_runs *runs)
+{
 	/* So those that are swapped have both been allocated. */
 	BUILD_BUG_ON(ARRAY_SIZE(runs->first) > SORT_FEW);
 
-	if (runs->nr == 1)
-		return;
-	if (runs->nr > SORT_FEW)
-		other = heap_runs_alloc_array(runs->max);
-	if (!other) {
+	if (runs->nr <= SORT_FEW || !heap_runs_sort_digits(runs))
 		sort(runs->run, runs->nr, sizeof(*runs->run), heap_run_cmp,
 		     NULL);
-		return;
-	}
-
-	for (i = 1; i < runs->nr; i++)
-		differ |= runs->run[i].pfn ^ runs->run[0].pfn;
-	for (shift = 0; shift < BITS_PER_LONG && differ >> shift;
-	     shift += SORT_DIGIT_BITS) {
-		heap_runs_sort_digit(other, runs->run, runs->nr, shift);
-		swap(other, runs->run);
-	}
-	kvfree(other);
 }
 
-/* Join sorted runs that touch.  Returns the pages of the longest. */
-static unsigned long heap_runs_join(struct heap_runs *runs)
+/* Join sorted runs that touch. */
+static void heap_runs_join(struct heap_runs *runs)
 {
 	struct heap_run *last = runs->run, *run;
-	unsigned long longest = last->nr_pages;
 
 	for (run = last + 1; run < runs->run + runs->nr; run++) {
-		if (run->pfn == run_end(last))
+		if (heap_goes_on(run_end(last), run->pfn))
 			last->nr_pages += run->nr_pages;
 		else
 			*++last = *run;
-		longest = max(longest, last->nr_pages);
 	}
 	runs->nr = last + 1 - runs->run;
-	return longest;
 }
 
 /**
- * struct heap_layout - entries of an sg_table while they are made
- * @sg: entry for @last, or NULL to only count
- * @nents: entries so far, with @last
- * @last: the last entry, not yet filled in
+ * struct heap_level - what is laid out in blocks of one size
+ * @nr: number of pieces, each some blocks of one run
+ * @entry: number of the entry for the first piece
+ * @pfn: where the first piece starts
+ * @end: where the last piece ends
+ * @sg: entry for the next piece
  */
-struct heap_layout {
+struct heap_level {
+	unsigned int nr;
+	unsigned int entry;
+	unsigned long pfn;
+	unsigned long end;
 	struct scatterlist *sg;
-	unsigned int nents;
-	struct heap_run last;
 };
 
-static void heap_layout_fill(struct scatterlist *sg, const struct heap_run *run)
+typedef void (*heap_piece_t)(struct heap_level *level, unsigned long pfn,
+			     unsigned long end);
+
+static void heap_piece_count(struct heap_level *level, unsigned long pfn,
+			     unsigned long end)
 {
-	sg_set_page(sg, pfn_to_page(run->pfn), run->nr_pages << PAGE_SHIFT, 0);
+	if (!level->nr++)
+		level->pfn = pfn;
+	level->end = end;
 }
 
-/* Append [@pfn, @end), to the last entry if it touches that. */
-static void heap_layout_add(struct heap_layout *layout, unsigned long pfn,
+/* An entry that has memory already is shared with the level above. */
+static void heap_piece_fill(struct heap_level *level, unsigned long pfn,
 			    unsigned long end)
 {
-	struct heap_run *last = &layout->last;
-	unsigned long next;
+	struct scatterlist *sg = level->sg;
+	const unsigned int len = (end - pfn) << PAGE_SHIFT;
 
-	for (; pfn < end; pfn = next) {
-		next = min(end, ALIGN(pfn + 1, HEAP_SEGMENT_PAGES));
-		if (pfn == run_end(last) && pfn % HEAP_SEGMENT_PAGES) {
-			last->nr_pages += next - pfn;
-			continue;
+	if (sg->length)
+		sg->length += len;
+	else
+		sg_set_page(sg, pfn_to_page(pfn), len, 0);
+	level->sg = sg_next(sg);
+}
+
+/*
+ * Cut each run: its blocks of the largest size, then what they leave of it at
+ * both ends in blocks of the next size, down to pages.
+ */
+static __always_inline void heap_runs_cut(const struct heap_runs *runs,
+					  struct heap_level *levels,
+					  heap_piece_t piece)
+{
+	const struct heap_run *run, *const last = runs->run + runs->nr;
+	unsigned long start, end, done_start, done_end;
+	unsigned int i;
+
+	for (run = runs->run; run < last; run++) {
+		done_start = done_end = 0;
+		for (i = 0; i < nr_levels; i++) {
+			if (run->nr_pages < block_pages[i])
+				continue;
+			start = round_up(run->pfn, block_pages[i]);
+			end = round_down(run_end(run), block_pages[i]);
+			if (start >= end)
+				continue;
+			if (!done_end)
+				done_start = done_end = start;
+			if (start < done_start)
+				piece(&levels[i], start, done_start);
+			if (done_end < end)
+				piece(&levels[i], done_end, end);
+			done_start = start;
+			done_end = end;
 		}
-		if (layout->sg && layout->nents) {
-			heap_layout_fill(layout->sg, last);
-			layout->sg = sg_next(layout->sg);
-		}
-		*last = (struct heap_run){ pfn, next - pfn };
-		layout->nents++;
 	}
 }
 
 /*
- * Append what @run has of blocks of @nr_block pages and not of the larger ones
- * of @nr_larger.
+ * Number the entries, level by level.  A piece that goes on where the level
+ * above ends shares its entry.  Returns how many there are.
  */
-static void heap_layout_add_blocks(struct heap_layout *layout,
-				   const struct heap_run *run,
-				   unsigned long nr_block,
-				   unsigned long nr_larger)
+static unsigned int heap_levels_number(struct heap_level *levels)
 {
-	unsigned long start, end, larger_start, larger_end;
+	unsigned int i, nents = 0;
+	unsigned long end = 0;
 
-	/* Most are small where there are many */
-	if (run->nr_pages < nr_block)
-		return;
-	start = round_up(run->pfn, nr_block);
-	end = round_down(run_end(run), nr_block);
-	if (run->nr_pages < nr_larger || !nr_larger) {
-		heap_layout_add(layout, start, end);
-		return;
-	}
-	if (start >= end)
-		return;
+	for (i = 0; i < nr_levels; i++) {
+		struct heap_level *level = &levels[i];
 
-	larger_start = round_up(run->pfn, nr_larger);
-	larger_end = round_down(run_end(run), nr_larger);
-	if (larger_start >= larger_end) {
-		heap_layout_add(layout, start, end);
-		return;
+		if (!level->nr)
+			continue;
+		level->entry = nents - heap_goes_on(end, level->pfn);
+		nents = level->entry + level->nr;
+		end = level->end;
 	}
-	heap_layout_add(layout, start, larger_start);
-	heap_layout_add(layout, larger_end, end);
+	return nents;
 }
 
-/* Lay out joined runs, the longest of @longest pages; but for the last entry. */
-static void heap_runs_layout(const struct heap_runs *runs,
-			     unsigned long longest, struct heap_layout *layout)
+static void heap_levels_find_entries(struct heap_level *levels,
+				     struct scatterlist *sg)
 {
-	unsigned long nr_block, nr_larger = 0;
-	unsigned int i, j;
+	unsigned int i, n = 0;
 
-	for (i = 0; i < nr_block_orders; i++) {
-		nr_block = 1UL << block_orders[i];
-		if (nr_block > longest)
-			continue;
-		for (j = 0; j < runs->nr; j++)
-			heap_layout_add_blocks(layout, &runs->run[j],
-					       nr_block, nr_larger);
-		nr_larger = nr_block;
+	for (i = 0; i < nr_levels; i++) {
+		for (; n < levels[i].entry; n++)
+			sg = sg_next(sg);
+		levels[i].sg = sg;
 	}
 }
 
@@ -363,27 +395,20 @@ static void heap_runs_layout(const struct heap_runs *runs,
 VISIBLE_IF_KUNIT int heap_runs_to_table(struct heap_runs *runs,
 					struct sg_table *table)
 {
-	struct heap_layout layout = {};
-	unsigned long longest;
+	struct heap_level levels[MAX_LEVELS] = {};
 	int ret;
 
 	if (!runs->nr)
 		return -EINVAL;
 
 	heap_runs_sort(runs);
-	longest = heap_runs_join(runs);
-	heap_runs_layout(runs, longest, &layout);
-	ret = sg_alloc_table(table, layout.nents, TABLE_GFP);
+	heap_runs_join(runs);
+	heap_runs_cut(runs, levels, heap_piece_count);
+	ret = sg_alloc_table(table, heap_levels_number(levels), TABLE_GFP);
 	if (ret)
 		return ret;
-
-	if (layout.nents > 1) {
-		layout = (struct heap_layout){ .sg = table->sgl };
-		heap_runs_layout(runs, longest, &layout);
-	} else {
-		layout.sg = table->sgl;
-	}
-	heap_layout_fill(layout.sg, &layout.last);
+	heap_levels_find_entries(levels, table->sgl);
+	heap_runs_cut(runs, levels, heap_piece_fill);
 	return 0;
 }
 
@@ -411,30 +436,25 @@ static int system_heap_set_page_encrypted(struct page *page)
 	return ret;
 }
 
-static int heap_run_decrypt(const struct heap_run *run)
+static int heap_decrypt_pages(struct page *page, unsigned long nr_pages)
 {
-	unsigned long pfn;
-	int ret;
+	struct page *const end = page + nr_pages;
+	int ret = 0;
 
-	for (pfn = run->pfn; pfn < run_end(run);
-	     pfn += 1UL << compound_order(pfn_to_page(pfn))) {
-		ret = system_heap_set_page_decrypted(pfn_to_page(pfn));
-		if (ret)
-			return ret;
-	}
-	return 0;
+	for (; !ret && page < end; page += 1UL << compound_order(page))
+		ret = system_heap_set_page_decrypted(page);
+	return ret;
 }
 
-/* Give each chunk of @run back as it was taken. */
-static void heap_run_free(const struct heap_run *run, bool cc_shared)
+/* Give each chunk back as it was taken. */
+static void heap_free_pages(struct page *page, unsigned long nr_pages,
+			    bool cc_shared)
 {
-	unsigned long pfn, nr_pages;
+	struct page *const end = page + nr_pages;
+	unsigned int order;
 
-	for (pfn = run->pfn; pfn < run_end(run); pfn += nr_pages) {
-		struct page *page = pfn_to_page(pfn);
-		const unsigned int order = compound_order(page);
-
-		nr_pages = 1UL << order;
+	for (; page < end; page += 1UL << order) {
+		order = compound_order(page);
 		/*
 		 * Pages that cannot be encrypted again are leaked on purpose:
 		 * nobody may get memory that the host still sees.
@@ -451,22 +471,18 @@ static void system_heap_free_table(struct sg_table *table, bool cc_shared)
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sgtable_sg(table, sg, i) {
-		const struct heap_run run = {
-			page_to_pfn(sg_page(sg)), sg->length >> PAGE_SHIFT
-		};
-
-		heap_run_free(&run, cc_shared);
-	}
+	for_each_sgtable_sg(table, sg, i)
+		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
+				cc_shared);
 	sg_free_table(table);
 }
 
 static void heap_runs_free_pages(struct heap_runs *runs)
 {
-	unsigned int i;
+	const struct heap_run *run;
 
-	for (i = 0; i < runs->nr; i++)
-		heap_run_free(&runs->run[i], false);
+	for (run = runs->run; run < runs->run + runs->nr; run++)
+		heap_free_pages(pfn_to_page(run->pfn), run->nr_pages, false);
 }
 
 /* A chunk of one page or more.  Returns its pages. */
@@ -862,11 +878,7 @@ static int system_heap_decrypt(struct sg_table *table)
 	int ret, i;
 
 	for_each_sgtable_sg(table, sg, i) {
-		const struct heap_run run = {
-			page_to_pfn(sg_page(sg)), sg->length >> PAGE_SHIFT
-		};
-
-		ret = heap_run_decrypt(&run);
+		ret = heap_decrypt_pages(sg_page(sg), sg->length >> PAGE_SHIFT);
 		if (ret)
 			return ret;
 	}
@@ -941,7 +953,7 @@ static int __init system_heap_create(void)
 	};
 	struct dma_heap *heap;
 
-	system_heap_init_block_orders();
+	system_heap_init_levels();
 
 	heap = dma_heap_add(&exp_info);
 	if (IS_ERR(heap))
