@@ -318,35 +318,46 @@ static void heap_piece_fill(struct heap_level *level, unsigned long pfn,
 }
 
 /*
- * Cut each run: its blocks of the largest size, then what they leave of it at
- * both ends in blocks of the next size, down to pages.
+ * Cut a run: its blocks of the largest size, then what they leave of it at both
+ * ends in blocks of the next size, down to pages.
  */
+static __always_inline void heap_run_cut(const struct heap_run *run,
+					 struct heap_level *levels,
+					 heap_piece_t piece)
+{
+	unsigned long start, end, done_start = 0, done_end = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_levels; i++) {
+		start = round_up(run->pfn, block_pages[i]);
+		end = round_down(run_end(run), block_pages[i]);
+		if (start >= end)
+			continue;
+		if (!done_end)
+			done_start = done_end = start;
+		if (start < done_start)
+			piece(&levels[i], start, done_start);
+		if (done_end < end)
+			piece(&levels[i], done_end, end);
+		done_start = start;
+		done_end = end;
+	}
+}
+
 static __always_inline void heap_runs_cut(const struct heap_runs *runs,
 					  struct heap_level *levels,
 					  heap_piece_t piece)
 {
-	const struct heap_run *run, *const last = runs->run + runs->nr;
-	unsigned long start, end, done_start, done_end;
-	unsigned int i;
+	const struct heap_run *run, *const end = runs->run + runs->nr;
+	const unsigned int last = nr_levels - 1;
+	const unsigned long nr_block = block_pages[last - 1];
 
-	for (run = runs->run; run < last; run++) {
-		done_start = done_end = 0;
-		for (i = 0; i < nr_levels; i++) {
-			if (run->nr_pages < block_pages[i])
-				continue;
-			start = round_up(run->pfn, block_pages[i]);
-			end = round_down(run_end(run), block_pages[i]);
-			if (start >= end)
-				continue;
-			if (!done_end)
-				done_start = done_end = start;
-			if (start < done_start)
-				piece(&levels[i], start, done_start);
-			if (done_end < end)
-				piece(&levels[i], done_end, end);
-			done_start = start;
-			done_end = end;
-		}
+	for (run = runs->run; run < end; run++) {
+		/* Where there are many runs, most have pages only */
+		if (run->nr_pages < nr_block)
+			piece(&levels[last], run->pfn, run_end(run));
+		else
+			heap_run_cut(run, levels, piece);
 	}
 }
 
@@ -446,9 +457,9 @@ static int heap_decrypt_pages(struct page *page, unsigned long nr_pages)
 	return ret;
 }
 
-/* Give each chunk back as it was taken. */
-static void heap_free_pages(struct page *page, unsigned long nr_pages,
-			    bool cc_shared)
+/* Give each chunk back as it was taken; often there is one in each entry. */
+static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
+				   bool cc_shared)
 {
 	struct page *const end = page + nr_pages;
 	unsigned int order;
