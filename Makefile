@@ -151,7 +151,7 @@ $(HOST)/init-$(ARCH): scripts/guest/init.c | packages $(SYSROOT)
 	$(Q)$(CROSS)gcc $(SYSROOT:%=--sysroot=%) -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
 
 ifneq ($(SYSROOT),)
-$(SYSROOT): | packages
+$(SYSROOT): scripts/sysroot.sh | packages
 	$(Q)scripts/sysroot.sh $(ARCH)
 endif
 
