@@ -788,7 +788,10 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-/* Map [@start, @end) from the cursor. */
+/*
+ * Map [@start, @end) from the cursor.  Who asks for leaves may sleep; vmalloc()
+ * of pages need not, so this does not either but for page tables.
+ */
 static int vmap_walk_noflush(unsigned long start, unsigned long end,
 			     struct vmap_walk *w)
 {
@@ -798,8 +801,6 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 
 	w->pte = pfn_pte(0, w->prot);
 
-	/* May allocate page tables, and flush the TLB where it replaces one. */
-	might_sleep();
 	if (WARN_ON_ONCE(addr >= end))
 		return -EINVAL;
 
@@ -837,6 +838,7 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 		.max_shift = max_page_shift,
 	};
 
+	might_sleep();
 	return vmap_walk_noflush(addr, end, &w);
 }
 
@@ -857,6 +859,8 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 
 	WARN_ON(page_shift < PAGE_SHIFT);
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC)) {
+		/* A leaf may replace a page table, which takes a TLB flush. */
+		might_sleep_if(page_shift > PAGE_SHIFT);
 		w.cur.order = page_shift - PAGE_SHIFT;
 		w.max_shift = page_shift;
 	}
