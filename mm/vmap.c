@@ -221,12 +221,23 @@ struct vmap_walk {
 
 /*
  * An arch may set PTEs of the kernel without what each of them would take, and
- * then do it once for all of them.
+ * then do it once for all of them.  Nor need it look for what is found in user
+ * mappings only.
  */
 #ifndef arch_vmap_set_pte
+static pte_t arch_vmap_get_pte(pte_t *ptep)
+{
+	return ptep_get(ptep);
+}
+
 static void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
 {
 	set_pte_at(&init_mm, addr, ptep, pte);
+}
+
+static pte_t arch_vmap_clear_pte(pte_t *ptep, unsigned long addr)
+{
+	return ptep_get_and_clear(&init_mm, addr, ptep);
 }
 
 static void arch_vmap_sync_ptes(void)
@@ -290,13 +301,29 @@ static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
 #endif
 
 /*
+ * Where all struct pages are in one array, a loop computes once where it begins,
+ * which takes as long as all else that makes a page frame number of a page.
+ */
+static const struct page *vmap_first_page(void)
+{
+	return IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ? pfn_to_page(0) : NULL;
+}
+
+static unsigned long vmap_page_pfn(const struct page *page,
+				   const struct page *first)
+{
+	return IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ? page - first :
+						      page_to_pfn(page);
+}
+
+/*
  * Set a PTE to the page at @pfn, given the one of page frame 0.  Returns
  * whether it was free.
  */
 static __always_inline bool vmap_set_pte(pte_t *pte, unsigned long addr,
 					 pte_t zero, unsigned long pfn)
 {
-	if (WARN_ON(!pte_none(ptep_get(pte))))
+	if (WARN_ON(!pte_none(arch_vmap_get_pte(pte))))
 		return false;
 	arch_vmap_set_pte(pte, addr, pte_advance_pfn(zero, pfn));
 	return true;
@@ -326,7 +353,7 @@ static __always_inline bool vmap_set_pte_block(pte_t *pte, unsigned long addr,
 					       pte_t zero, unsigned long pfn,
 					       unsigned long size)
 {
-	if (WARN_ON(!pte_none(ptep_get(pte))))
+	if (WARN_ON(!pte_none(arch_vmap_get_pte(pte))))
 		return false;
 	arch_vmap_set_pte_block(pte, addr, pte_advance_pfn(zero, pfn), size);
 	return true;
@@ -357,18 +384,22 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
 			       unsigned long end, struct vmap_walk *w)
 {
-	const unsigned int max = min(PFN_DOWN(end - addr), w->cur.nents);
+	struct scatterlist *const stop =
+		w->cur.sg + min(PFN_DOWN(end - addr), w->cur.nents);
+	const struct page *const first = vmap_first_page();
 	struct scatterlist *sg = w->cur.sg;
 	const pte_t zero = w->pte;
 	unsigned int nr;
 
-	for (nr = 0; nr < max && sg_is_single_page(sg); nr++, sg++) {
-		if (!sg_page(sg))
+	for (; sg != stop && sg_is_single_page(sg); sg++, pte++, addr += PAGE_SIZE) {
+		const struct page *page = sg_page(sg);
+
+		if (!page)
 			return -EINVAL;
-		if (!vmap_set_pte(pte++, addr, zero, page_to_pfn(sg_page(sg))))
+		if (!vmap_set_pte(pte, addr, zero, vmap_page_pfn(page, first)))
 			return -EBUSY;
-		addr += PAGE_SIZE;
 	}
+	nr = sg - w->cur.sg;
 	vmap_cursor_skip_sg(&w->cur, nr);
 	return (long)nr << PAGE_SHIFT;
 }
@@ -403,6 +434,7 @@ static long vmap_fill_single_pages(pte_t *pte, unsigned long addr,
 				   unsigned long end, struct vmap_walk *w)
 {
 	const unsigned long start = addr;
+	const struct page *const first = vmap_first_page();
 	struct page **pages = w->cur.pages;
 	const struct page *next = pages[0] + 1;
 	const pte_t zero = w->pte;
@@ -416,7 +448,7 @@ static long vmap_fill_single_pages(pte_t *pte, unsigned long addr,
 		err = vmap_check_page(page);
 		if (err)
 			return err;
-		if (!vmap_set_pte(pte++, addr, zero, page_to_pfn(page)))
+		if (!vmap_set_pte(pte++, addr, zero, vmap_page_pfn(page, first)))
 			return -EBUSY;
 		next = page + 1;
 		pages++;
@@ -756,7 +788,10 @@ static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-/* Map [@start, @end) from the cursor. */
+/*
+ * Map [@start, @end) from the cursor.  Who asks for leaves may sleep; vmalloc()
+ * of pages need not, so this does not either but for page tables.
+ */
 static int vmap_walk_noflush(unsigned long start, unsigned long end,
 			     struct vmap_walk *w)
 {
@@ -766,8 +801,6 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 
 	w->pte = pfn_pte(0, w->prot);
 
-	/* May allocate page tables, and flush the TLB where it replaces one. */
-	might_sleep();
 	if (WARN_ON_ONCE(addr >= end))
 		return -EINVAL;
 
@@ -805,6 +838,7 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 		.max_shift = max_page_shift,
 	};
 
+	might_sleep();
 	return vmap_walk_noflush(addr, end, &w);
 }
 
@@ -825,6 +859,8 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 
 	WARN_ON(page_shift < PAGE_SHIFT);
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC)) {
+		/* A leaf may replace a page table, which takes a TLB flush. */
+		might_sleep_if(page_shift > PAGE_SHIFT);
 		w.cur.order = page_shift - PAGE_SHIFT;
 		w.max_shift = page_shift;
 	}
@@ -842,7 +878,7 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	do {
 		size = vunmap_pte_block_size(addr, pte);
 		if (size == PAGE_SIZE) {
-			ptent = ptep_get_and_clear(&init_mm, addr, pte);
+			ptent = arch_vmap_clear_pte(pte, addr);
 		} else {
 			if (WARN_ON(!IS_ALIGNED(addr, size))) {
 				addr = ALIGN_DOWN(addr, size);
@@ -1089,23 +1125,25 @@ static void vmap_layout_add_group(struct vmap_layout *layout, phys_addr_t first,
 static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
 			  unsigned int nents)
 {
-	unsigned int nr, max;
+	struct scatterlist *first, *stop;
 
-	for (; nents; nents -= nr, sg += nr) {
+	while (nents) {
 		if (sg_is_chain(sg))
 			sg = sg_chain_ptr(sg);
-		if (!sg_is_single_page(sg)) {
-			if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
+		first = sg++;
+		if (sg_is_single_page(first)) {
+			stop = first + min(nents, VMAP_GROUP);
+			while (sg != stop && sg_is_single_page(sg))
+				sg++;
+			vmap_layout_add_group(layout, sg_phys(first),
+					      sg_phys(sg - 1), sg - first);
+		} else {
+			if (!first->length ||
+			    !PAGE_ALIGNED(first->offset | first->length))
 				return -EINVAL;
-			vmap_layout_add(layout, sg_phys(sg), sg->length);
-			nr = 1;
-			continue;
+			vmap_layout_add(layout, sg_phys(first), first->length);
 		}
-		max = min(nents, VMAP_GROUP);
-		for (nr = 1; nr < max && sg_is_single_page(sg + nr); nr++)
-			;
-		vmap_layout_add_group(layout, sg_phys(sg), sg_phys(sg + nr - 1),
-				      nr);
+		nents -= sg - first;
 	}
 	return 0;
 }

@@ -80,7 +80,7 @@ END {
 	if (kernel == "6.12-x86_64")
 		stock_is(3486709, 334973)
 	if (kernel == "7.3-x86_64")
-		stock_is(3573782, 333884)
+		stock_is(3814943, 343827)
 	if (kernel == "6.12-arm64")
 		stock_is(3797264, 432656)
 	if (kernel == "7.3-arm64")

@@ -4,7 +4,8 @@
 # line is "N passed, N failed[, N skipped]"
 #
 # FLAVOURS	flavours of the patched kernel to test as well, see build.sh
-# HOST_TESTS	no: not the tests of the harness itself
+# SCOPE		brief: what may go wrong with another kernel or on another
+#		architecture; not the tests of the harness, nor those of stock
 # TEST		only this: kunit, host, or COLLECTION:PROGRAM of the kselftests,
 #		in the variant
 #
@@ -99,13 +100,28 @@ users() {
 
 # flavour NAME: the patched kernel with other options passes the same tests
 flavour() {
-	"$top/scripts/build.sh" "$series" "$arch" "patched-$1" || {
-		printf 'TAP version 13\n1..1\nnot ok 1 - patched-%s builds\n' "$1" \
-			>"$results/patched-$1.tap"
-		return
-	}
-	run_jobs "patched-$1" kunit kunit
-	run_jobs "patched-$1" kselftest kselftest -c dmabuf-heaps
+	for step in build modules; do
+		"$top/scripts/build.sh" "$series" "$arch" "patched-$1" $step || {
+			printf 'TAP version 13\n1..1\nnot ok 1 - patched-%s: %s\n' \
+				"$1" $step >"$results/patched-$1.tap"
+			return
+		}
+	done
+	brief "patched-$1"
+}
+
+# brief KERNEL: the tests of what is ours
+brief() {
+	run_jobs "$1" kunit kunit
+	run_jobs "$1" kselftest kselftest -c dmabuf-heaps
+}
+
+# long KERNEL: the kernel's own tests as well
+long() {
+	run_jobs "$1" kunit run kernel-tests + kunit
+	run_jobs "$1" kselftest kselftest -c dmabuf-heaps -c drivers/dma-buf + \
+		run /bin/test_vmalloc
+	picture "$1"
 }
 
 bench() {
@@ -165,14 +181,15 @@ if [ -n "${TEST-}" ]; then
 	exit
 fi
 
-[ "${HOST_TESTS-}" = no ] || host_tests
-boot_time
-for kernel in "$variant" stock; do
-	run_jobs "$kernel" kunit run kernel-tests + kunit
-	run_jobs "$kernel" kselftest kselftest -c dmabuf-heaps -c drivers/dma-buf + \
-		run /bin/test_vmalloc
-	picture "$kernel"
-done
+if [ "${SCOPE-}" = brief ]; then
+	boot_time
+	brief "$variant"
+else
+	host_tests
+	boot_time
+	long "$variant"
+	long stock
+fi
 # The bound is one for ours
 [ "$variant" != patched ] || users
 for name in ${FLAVOURS-}; do

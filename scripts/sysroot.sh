@@ -10,7 +10,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-PACKAGES="libc6-dev libdrm-dev mksh toybox coreutils"
+PACKAGES="libc6-dev libdrm-dev mksh toybox coreutils kmod"
 
 # unpack FILE: over links from /bin to /usr/bin and the like, as on a system
 unpack() {
@@ -20,9 +20,9 @@ unpack() {
 
 [ $# = 1 ] || die "usage: sysroot.sh ARCH"
 sysroot=$OUT/sysroot-$1
-[ ! -e "$sysroot" ] || exit 0
+newer "$0" "$sysroot" || exit 0
 
-rm -rf "$sysroot".part.*
+rm -rf "$sysroot" "$sysroot".part.*
 part=$sysroot.part.$$
 mkdir -p "$part/root/usr"
 trap 'rm -rf "$part"' EXIT
@@ -38,4 +38,5 @@ apt -qq -y --no-install-recommends --download-only install $PACKAGES
 for deb in "$part/apt/cache/archives/"*.deb; do
 	unpack "$deb"
 done
+touch "$part/root"
 mv "$part/root" "$sysroot"

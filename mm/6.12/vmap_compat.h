@@ -70,6 +70,16 @@ static inline void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
 	__set_pte_nosync(ptep, pte);
 }
 
+static inline pte_t arch_vmap_get_pte(pte_t *ptep)
+{
+	return __ptep_get(ptep);
+}
+
+static inline pte_t arch_vmap_clear_pte(pte_t *ptep, unsigned long addr)
+{
+	return __ptep_get_and_clear(&init_mm, addr, ptep);
+}
+
 static inline void arch_vmap_sync_ptes(void)
 {
 	dsb(ishst);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who pays for the memory of a buffer: the memory cgroup of the one who allocates
+ * it, if the kernel was started with dma_heap.mem_accounting=1, and nobody if not.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "heap_user.h"
+#include "vmap_user.h"
+#include "../kselftest_harness.h"
+
+#define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"
+#define CGROUPS		"/sys/fs/cgroup"
+#define GROUP		CGROUPS "/heap_charge"
+
+/* Far more than what else is charged while a buffer is allocated. */
+#define BUFFER_BYTES	(16 * MIB)
+
+/* Returns -1 if this kernel has no such parameter. */
+static int accounting(void)
+{
+	char value = 0;
+	const int fd = open(ACCOUNTING, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (read(fd, &value, 1) != 1)
+		value = 0;
+	close(fd);
+	return value == 'Y';
+}
+
+static long long charged_bytes(void)
+{
+	return read_numbers(GROUP "/memory.current", "%lld");
+}
+
+/* A group that the test is in. */
+FIXTURE(group)
+{
+	int heap;
+	int accounting;
+};
+
+FIXTURE_SETUP(group)
+{
+	self->accounting = accounting();
+	if (self->accounting < 0)
+		SKIP(return, ACCOUNTING ": %s", strerror(errno));
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	if (write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
+		SKIP(return, CGROUPS ": no memory cgroups: %s", strerror(errno));
+	ASSERT_EQ(0, mkdir(GROUP, 0755));
+	ASSERT_EQ(0, write_file(GROUP "/cgroup.procs", "0"));
+}
+
+FIXTURE_TEARDOWN(group)
+{
+	close(self->heap);
+	EXPECT_EQ(0, write_file(CGROUPS "/cgroup.procs", "0"));
+	EXPECT_EQ(0, rmdir(GROUP));
+}
+
+TEST_F(group, pays_for_a_buffer_while_there_is_one)
+{
+	const long long before = charged_bytes();
+	long long bytes;
+	int dmabuf;
+
+	ASSERT_LE(0, before);
+	dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
+	ASSERT_LE(0, dmabuf);
+	bytes = charged_bytes() - before;
+	EXPECT_EQ(self->accounting, bytes >= (long long)BUFFER_BYTES)
+		TH_LOG("%lld bytes", bytes);
+	ASSERT_EQ(0, close(dmabuf));
+	EXPECT_GT((long long)BUFFER_BYTES / 2, charged_bytes() - before);
+}
+
+/* Nobody is killed for it, either. */
+TEST_F(group, that_is_full_gets_no_buffer)
+{
+	if (!self->accounting)
+		SKIP(return, "nothing is charged");
+	if (!kernel_has_our_heap())
+		SKIP(return, "the stock heap allocates until the OOM killer comes");
+	ASSERT_EQ(0, write_file(GROUP "/memory.max", "8M"));
+	EXPECT_EQ(-1, heap_alloc(self->heap, BUFFER_BYTES));
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(0, read_numbers(GROUP "/memory.events", "oom_kill %lld"));
+	EXPECT_GT((long long)BUFFER_BYTES / 4, charged_bytes());
+}
+
+TEST_HARNESS_MAIN
