@@ -19,7 +19,6 @@
 #include <sys/wait.h>
 
 #include "heap_user.h"
-#include "vmap_user.h"
 #include "../kselftest_harness.h"
 
 /* Seconds for one test, enough for an emulated guest with KASAN. */
@@ -95,12 +94,51 @@ TEST_F(request, is_met)
 	ASSERT_EQ(0, close(self->data.fd));
 }
 
-TEST_F(request, of_one_byte_is_a_page)
+TEST_F(request, is_of_whole_pages)
 {
-	self->data.len = 1;
-	ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
-	EXPECT_EQ((off_t)page_size(), lseek(self->data.fd, 0, SEEK_END));
-	ASSERT_EQ(0, close(self->data.fd));
+	const off_t page = page_size();
+	const __u64 lengths[] = { 1, page - 1, page + 1, 64 * KIB + 1, 2 * MIB + 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		const int dmabuf = heap_alloc(self->heap, lengths[i]);
+
+		ASSERT_LE(0, dmabuf);
+		EXPECT_EQ((off_t)page_align(lengths[i]), lseek(dmabuf, 0, SEEK_END))
+			TH_LOG("length %llu", lengths[i]);
+		ASSERT_EQ(0, close(dmabuf));
+	}
+}
+
+/* All ones, rounded up to whole pages, is 0 as well. */
+TEST_F(request, is_of_some_memory)
+{
+	const __u64 lengths[] = { 0, UINT64_MAX };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		self->data.len = lengths[i];
+		EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data))
+			TH_LOG("length %llu", lengths[i]);
+		EXPECT_EQ(0U, self->data.fd);
+	}
+}
+
+/*
+ * The bug: a length that no machine has was allocated page by page until the
+ * OOM killer came.  The fix: refused up front.  A 32-bit kernel sees length 0.
+ */
+TEST_F(request, is_not_of_more_than_all_memory)
+{
+	if (!kernel_has_our_heap())
+		SKIP(return, "the stock heap allocates until out of memory");
+	self->data.len = 1ULL << 63;
+	EXPECT_EQ(sizeof(long) == 8 ? ENOMEM : EINVAL, alloc_errno(self->heap, &self->data));
+	EXPECT_EQ(0U, self->data.fd);
+}
+
+TEST_F(request, has_no_fd_yet)
+{
+	self->data.fd = self->heap;
+	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
 }
 
 /* Of the access modes, and close-on-exec, any; of all other bits, none. */

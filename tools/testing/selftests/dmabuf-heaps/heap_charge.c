@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 
 #include "heap_user.h"
-#include "vmap_user.h"
 #include "../kselftest_harness.h"
 
 #define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"

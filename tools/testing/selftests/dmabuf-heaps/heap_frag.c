@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 
 #include "heap_user.h"
-#include "vmap_user.h"
 #include "../kselftest.h"
 
 #define BUFFER_BYTES	(128 * MIB)

@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 
 #include "heap_user.h"
-#include "vmap_user.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4

@@ -13,8 +13,8 @@
 
 #include <linux/types.h>
 
-#define KIB		1024UL
-#define MIB		(1024 * KIB)
+#include "vmap_user.h"
+
 #define LINE_BYTES	512
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 

@@ -15,9 +15,6 @@
 #include "fgraph.h"
 #include "vmap_user.h"
 
-#define KIB		1024UL
-#define MIB		(1024 * KIB)
-
 /* Seconds for one test, enough for an emulated guest with KASAN. */
 #define TIME_LIMIT	120
 

@@ -17,8 +17,6 @@
 #include "vmap_user.h"
 #include "../kselftest_harness.h"
 
-#define KIB		1024UL
-#define MIB		(1024 * KIB)
 #define FRESH_BYTES	(128 * MIB)
 
 /* Seconds for one test, enough for an emulated guest with KASAN. */
@@ -169,11 +167,6 @@ static int unhold_errno(int test)
 	struct dmabuf_vmap_hold arg;
 
 	return unhold(test, &arg) ? errno : 0;
-}
-
-static int alloc_errno(int heap, struct dma_heap_allocation_data *data)
-{
-	return ioctl_errno(heap, DMA_HEAP_IOCTL_ALLOC, data);
 }
 
 /*
@@ -913,90 +906,6 @@ TEST_F(layout, faults_on_bad_rounds)
 	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
 	self->arg.rounds_ptr = UINT64_MAX - 7;
 	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
-}
-
-/* The ioctl of the heap. data is right, each test spoils one thing. */
-FIXTURE(heap)
-{
-	int heap;
-	struct dma_heap_allocation_data data;
-};
-
-FIXTURE_SETUP(heap)
-{
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->data = (struct dma_heap_allocation_data){
-		.len = page_size(),
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-}
-
-FIXTURE_TEARDOWN(heap)
-{
-	close(self->heap);
-}
-
-TEST_F(heap, refuses_length_zero)
-{
-	self->data.len = 0;
-	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
-	EXPECT_EQ(0U, self->data.fd);
-}
-
-/*
- * The bug: a length that no machine has was allocated page by page until the
- * OOM killer came. The fix: refused up front. A 32-bit kernel sees length 0.
- */
-TEST_F(heap, refuses_more_than_all_memory)
-{
-	if (!kernel_has_vmap_sg())
-		SKIP(return, "the stock heap allocates until out of memory");
-	self->data.len = 1ULL << 63;
-	EXPECT_EQ(sizeof(long) == 8 ? ENOMEM : EINVAL, alloc_errno(self->heap, &self->data));
-	EXPECT_EQ(0U, self->data.fd);
-}
-
-/* Rounded up to whole pages this is 0. */
-TEST_F(heap, refuses_a_length_of_all_ones)
-{
-	self->data.len = UINT64_MAX;
-	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
-	EXPECT_EQ(0U, self->data.fd);
-}
-
-TEST_F(heap, refuses_unknown_fd_flags)
-{
-	self->data.fd_flags |= O_APPEND;
-	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
-}
-
-TEST_F(heap, refuses_unknown_heap_flags)
-{
-	self->data.heap_flags = 1ULL << 63;
-	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
-}
-
-TEST_F(heap, refuses_an_fd_that_is_set)
-{
-	self->data.fd = self->heap;
-	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
-}
-
-TEST_F(heap, rounds_up_to_whole_pages)
-{
-	const off_t page = page_size();
-	const __u64 lengths[] = { 1, page - 1, page + 1, 64 * KIB + 1, 2 * MIB + 1 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-		int dmabuf = heap_alloc(self->heap, lengths[i]);
-
-		ASSERT_LE(0, dmabuf);
-		EXPECT_EQ((off_t)page_align(lengths[i]), lseek(dmabuf, 0, SEEK_END))
-			TH_LOG("length %llu", lengths[i]);
-		ASSERT_EQ(0, close(dmabuf));
-	}
 }
 
 TEST_HARNESS_MAIN

@@ -24,6 +24,9 @@
 
 #include <drivers/dma-buf/vmap_test.h>
 
+#define KIB		1024UL
+#define MIB		(1024 * KIB)
+
 /* What is timed of a buffer. */
 enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
 
