@@ -92,7 +92,8 @@ struct dma_heap_attachment {
  */
 #define WAIT_GFP	(__GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define TABLE_GFP	(GFP_KERNEL | WAIT_GFP)
-#define ARRAY_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+#define ARRAY_GFP	((GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN) & \
+			 ~__GFP_KSWAPD_RECLAIM)
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO | WAIT_GFP)
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
@@ -138,7 +139,10 @@ static bool heap_goes_on(unsigned long end, unsigned long pfn)
 	return pfn == end && pfn % HEAP_SEGMENT_PAGES;
 }
 
-/* Need not be contiguous if it is large: no memory is compacted for it. */
+/*
+ * Need not be contiguous if it is large: no memory is compacted for it, and
+ * nobody is woken to do so, as vmalloc() would that tries large pages first.
+ */
 static struct heap_run *heap_runs_alloc_array(unsigned int max)
 {
 	if (max <= PAGE_SIZE / sizeof(struct heap_run))
