@@ -30,7 +30,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang clang-kmsan hugetlb ptdump
+KNOWN_FLAVOURS := 16k clang clang-kmsan debug hugetlb ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 

@@ -6,7 +6,8 @@
 #
 # MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
 #       wall    two CPUs, as fast as this machine can
-# MEMORY is that of the guest, 2G unless set.
+# MEMORY is that of the guest, 2G unless set.  APPEND is more of the kernel's
+# command line, as nohugevmap or page_owner=on.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -104,6 +105,15 @@ suites() {
 	esac
 }
 
+# patience: everything takes longer in a kernel that checks itself
+patience() {
+	case $variant in
+	*-debug | *-kcsan | *-kmsan)
+		echo "--limit boot=400 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
+		;;
+	esac
+}
+
 one_guest() {
 	exec 9>"$OUT/.qemu.lock"
 	flock -n 9 && return
@@ -144,9 +154,9 @@ run_jobs() {
 	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
-		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $file -- \
+		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE $(clock "$mode") $(suites "$@") $environment -- $*"
+		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $environment -- $*"
 	exec "$@"
 }
 
