@@ -6,8 +6,9 @@
 #
 # MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
 #       wall    two CPUs, as fast as this machine can
-# MEMORY is that of the guest, 2G unless set.  APPEND is more of the kernel's
-# command line, as nohugevmap or page_owner=on.
+# MEMORY is that of the guest, 2G unless set.  RUN_LIMIT is how many seconds a
+# job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
+# as nohugevmap or page_owner=on.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -112,6 +113,7 @@ patience() {
 		echo "--limit boot=400 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
 		;;
 	esac
+	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"
 }
 
 one_guest() {
