@@ -191,6 +191,7 @@ if [ "${SCOPE-}" = brief ]; then
 else
 	host_tests
 	boot_time
+	"$top/scripts/planted.sh" "$series" "$arch" "$variant" >"$results/planted.tap"
 	long "$variant"
 	long stock
 fi
