@@ -81,16 +81,17 @@ speed() {
 }
 
 # clock MODE: kernel parameters that spare an emulated x86 guest from measuring
-# its time stamp counter, and from checking it against a clock of ticks, which
-# both fail on a busy machine.  Under icount it counts ns, else it is this
-# machine's.  There, the local APIC's timer is calibrated in a loop of pauses,
-# each of which takes QEMU microseconds: half a minute in all.
+# its time stamp counter, from checking it against a clock of ticks, and from
+# waiting for some of these, which all fail on a busy machine.  Under icount it
+# counts ns, else it is this machine's.  There, the local APIC's timer is
+# calibrated in a loop of pauses, each of which takes QEMU microseconds: half a
+# minute in all.
 clock() {
 	[ "$arch" = x86_64 ] || return 0
 	if [ "$1" = icount ]; then
 		echo "tsc_early_khz=1000000 tsc=reliable nolapic_timer"
 	elif [ "$(accel)" = tcg ] && khz=$("$OUT/host/tsc-khz" 2>/dev/null); then
-		echo "tsc_early_khz=$khz tsc=reliable"
+		echo "tsc_early_khz=$khz tsc=reliable no_timer_check"
 	fi
 }
 
