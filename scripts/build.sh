@@ -23,8 +23,6 @@ set -eu
 
 # Objects of a first build, until one has been counted
 OBJECTS=1720
-# The newest that Debian 12 has
-CLANG=19
 # A build of one variant, in MB
 SPACE=1500
 
