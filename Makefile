@@ -17,6 +17,7 @@ OUT ?= out
 TEST ?=
 SCOPE ?= all
 FLAVOURS ?=
+MINUTES ?= 10
 V ?= 0
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -30,7 +31,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang clang-kmsan hugetlb ptdump
+KNOWN_FLAVOURS := 16k clang clang-kmsan debug hugetlb ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -114,6 +115,7 @@ help:
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
 	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
+	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
 	@echo 'make clean       remove what was built, keep the kernel source'
@@ -203,6 +205,10 @@ check: kernels modules $(INITRAMFS)
 .PHONY: users
 users: kernels modules $(INITRAMFS)
 	$(Q)scripts/users.sh $(KERNEL) $(ARCH) $(TESTED)
+
+.PHONY: soak
+soak: kernels modules $(INITRAMFS)
+	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT) '$(MINUTES)'
 
 # All series on all architectures
 .PHONY: check-all

@@ -6,7 +6,9 @@
 #
 # MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
 #       wall    two CPUs, as fast as this machine can
-# MEMORY is that of the guest, 2G unless set.
+# MEMORY is that of the guest, 2G unless set.  RUN_LIMIT is how many seconds a
+# job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
+# as nohugevmap or page_owner=on.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -79,16 +81,17 @@ speed() {
 }
 
 # clock MODE: kernel parameters that spare an emulated x86 guest from measuring
-# its time stamp counter, and from checking it against a clock of ticks, which
-# both fail on a busy machine.  Under icount it counts ns, else it is this
-# machine's.  There, the local APIC's timer is calibrated in a loop of pauses,
-# each of which takes QEMU microseconds: half a minute in all.
+# its time stamp counter, from checking it against a clock of ticks, and from
+# waiting for some of these, which all fail on a busy machine.  Under icount it
+# counts ns, else it is this machine's.  There, the local APIC's timer is
+# calibrated in a loop of pauses, each of which takes QEMU microseconds: half a
+# minute in all.
 clock() {
 	[ "$arch" = x86_64 ] || return 0
 	if [ "$1" = icount ]; then
 		echo "tsc_early_khz=1000000 tsc=reliable nolapic_timer"
 	elif [ "$(accel)" = tcg ] && khz=$("$OUT/host/tsc-khz" 2>/dev/null); then
-		echo "tsc_early_khz=$khz tsc=reliable"
+		echo "tsc_early_khz=$khz tsc=reliable no_timer_check"
 	fi
 }
 
@@ -102,6 +105,16 @@ suites() {
 	*" kunit "*) echo "kunit.enable=1 kunit.autorun=1 vmap_kunit.warn=1" ;;
 	*" kselftest "*) echo "dma_heap.mem_accounting=1 init_on_alloc=0" ;;
 	esac
+}
+
+# patience: everything takes longer in a kernel that checks itself
+patience() {
+	case $variant in
+	*-debug | *-kcsan | *-kmsan)
+		echo "--limit boot=400 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
+		;;
+	esac
+	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"
 }
 
 one_guest() {
@@ -144,9 +157,9 @@ run_jobs() {
 	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
-		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $file -- \
+		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE $(clock "$mode") $(suites "$@") $environment -- $*"
+		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $environment -- $*"
 	exec "$@"
 }
 

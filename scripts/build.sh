@@ -23,8 +23,6 @@ set -eu
 
 # Objects of a first build, until one has been counted
 OBJECTS=1720
-# The newest that Debian 12 has
-CLANG=19
 # A build of one variant, in MB
 SPACE=1500
 
@@ -34,6 +32,13 @@ kmake() {
 		-u VARIANT -u OUT -u V \
 		make -C "$src" O="${obj##*/}" ARCH="$arch" CROSS_COMPILE="$cross" $llvm \
 		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
+}
+
+# kernels_own: a flavour whose name is one of the kernel's own fragments has that
+# as its base.  Not audited: there, lines may be of another architecture.
+kernels_own() {
+	f=$src/kernel/configs/$flavour.config
+	[ ! -e "$f" ] || echo "$f"
 }
 
 # fragments: in order; what only a variant knows is in a fragment of its name
@@ -49,7 +54,7 @@ fragments() {
 config_key() {
 	{
 		# shellcheck disable=SC2046 # paths without spaces, the Makefile sees to it
-		cat $(fragments) "$top/scripts/build.sh"
+		cat $(kernels_own) $(fragments) "$top/scripts/build.sh"
 		$cc --version
 		cd "$src"
 		find . -path './build-*' -prune -o -name 'Kconfig*' -type f -print0 | sort -z | xargs -0 cat
@@ -64,7 +69,7 @@ merge() {
 		MAKEFLAGS="-- CC=ccache\\ $cc HOSTCC=ccache\\ gcc CROSS_COMPILE=$cross $llvm" \
 		ARCH="$arch" \
 		KCONFIG_CONFIG="$obj/.config.new" \
-		scripts/kconfig/merge_config.sh -n -O "${obj##*/}" /dev/null $(fragments)) \
+		scripts/kconfig/merge_config.sh -n -O "${obj##*/}" /dev/null $(kernels_own) $(fragments)) \
 		>"$log" 2>&1 || {
 		tail -n 5 "$log" >&2
 		die "$what: merge_config.sh failed, log: $log"

@@ -11,6 +11,9 @@ prog=${0##*/}
 prog=${prog%.sh}
 # shellcheck disable=SC2034 # used by those who read this file
 top=$(cd "$(dirname "$0")/.." && pwd)
+# The newest that Debian 12 has
+# shellcheck disable=SC2034
+CLANG=19
 OUT=${OUT:-$top/out}
 case $OUT in
 /*) ;;

@@ -113,18 +113,36 @@ about_ours() {
 	sed 's,^\(\.\./\)*,/,' | grep -F -f "$work/names" | grep -E 'warning|error' || true
 }
 
-# kmake ARGS...: make our objects in the patched tree
+# kmake VARIANT ARGS...: make our objects in the tree of the variant
 kmake() {
+	variant=$1
+	shift
 	# shellcheck disable=SC2046
-	"$top/scripts/build.sh" "$series" "$arch" patched kmake "$@" $(objects) >"$work/log" 2>&1
+	"$top/scripts/build.sh" "$series" "$arch" "$variant" kmake "$@" $(objects) >"$work/log" 2>&1
+}
+
+# compiled NAME STATUS: what it said of ours, and why it failed
+compiled() {
+	about_ours <"$work/log" >"$work/found"
+	[ "$2" = 0 ] || tail -n 5 "$work/log" >>"$work/found"
+	verdict "$1" "$2"
 }
 
 lint_w1() {
 	status=0
-	kmake W=1 || status=1
-	about_ours <"$work/log" >"$work/found"
-	[ $status = 0 ] || tail -n 5 "$work/log" >>"$work/found"
-	verdict "W=1" $status
+	kmake patched W=1 || status=1
+	compiled "W=1" $status
+}
+
+lint_w1_clang() {
+	command -v clang-$CLANG >/dev/null || {
+		skipped "W=1, clang" "clang-$CLANG is not installed"
+		return
+	}
+	status=0
+	"$top/scripts/build.sh" "$series" "$arch" patched-clang config >"$work/log" 2>&1 &&
+		kmake patched-clang W=1 || status=1
+	compiled "W=1, clang" $status
 }
 
 lint_sparse() {
@@ -133,14 +151,22 @@ lint_sparse() {
 		return
 	}
 	status=0
-	kmake C=2 || status=1
+	kmake patched C=2 || status=1
 	if grep -qiE 'sparse.*(skipp|not supported|too old)' "$work/log"; then
 		skipped sparse "the kernel says it cannot use this version"
 		return
 	fi
-	about_ours <"$work/log" >"$work/found"
-	[ $status = 0 ] || tail -n 5 "$work/log" >>"$work/found"
-	verdict sparse $status
+	compiled sparse $status
+}
+
+lint_coccicheck() {
+	command -v spatch >/dev/null || {
+		skipped coccicheck "coccinelle is not installed"
+		return
+	}
+	status=0
+	kmake patched C=2 CHECK=scripts/coccicheck MODE=report || status=1
+	compiled coccicheck $status
 }
 
 [ $# = 2 ] || die "usage: lint.sh SERIES ARCH"
@@ -153,7 +179,9 @@ lint_checkpatch
 lint_kernel_doc
 lint_shell
 lint_fragments
-say "compiling our objects with W=1, then sparse"
+say "compiling our objects with W=1, sparse and coccicheck"
 lint_w1
+lint_w1_clang
 lint_sparse
+lint_coccicheck
 [ $failures = 0 ] || die "$failures failed"

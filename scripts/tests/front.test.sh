@@ -256,6 +256,8 @@ cp "$tools/progress" out.d/host/
 check "VARIANT=rfc takes the place of ours" builds 'stock rfc' kernels VARIANT=rfc
 check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stock
 check "make bench compares all" builds 'stock rfc patched' bench
+check "minutes to soak that are no number" \
+	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/soak.sh" 6.12 x86_64 patched soon
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
 test_kernel_src
 test_package

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -23,6 +25,12 @@
 
 /* Seconds for one test, enough for an emulated guest with KASAN. */
 #define TIME_LIMIT	120
+
+/* Of many that are to use up all memory, and how many these can be. */
+#define BUFFER_BYTES	(8ULL << 20)
+#define MAX_BUFFERS	((int)(LITTLE_MEMORY / BUFFER_BYTES))
+/* As many are the limit of a group. */
+#define GROUP_BUFFERS	8
 
 /* What follows a struct that is longer than the kernel's. */
 #define TAIL_BYTE	0x5a
@@ -669,6 +677,167 @@ TEST_F_TIMEOUT(shortage, fails_one_request_and_nobody_else, TIME_LIMIT)
 	EXPECT_LT((long long)(bytes / 2 / page_size()), pages_allocated() - before);
 	/* All of it is back, or in the lists of CPUs. */
 	EXPECT_LT(free - self->total / 32, meminfo_bytes("MemFree: %lld"));
+}
+
+/* Buffers of @bytes until there are no more, at most @max.  Returns how many. */
+static int alloc_until_full(int heap, __u64 bytes, int *dmabufs, int max)
+{
+	int n = 0;
+
+	while (n < max && (dmabufs[n] = heap_alloc(heap, bytes)) >= 0)
+		n++;
+	return n;
+}
+
+static void close_buffers(const int *dmabufs, int n)
+{
+	while (n--)
+		close(dmabufs[n]);
+}
+
+/* Buffer by buffer, and all of it is back when they are closed. */
+TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
+{
+	const __u64 before = meminfo_bytes("MemFree: %lld");
+	int dmabufs[MAX_BUFFERS], n;
+
+	n = alloc_until_full(self->heap, BUFFER_BYTES, dmabufs, MAX_BUFFERS);
+	ASSERT_GT(MAX_BUFFERS, n);
+	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_LT(before / 2, n * BUFFER_BYTES);
+	/* What is left is enough for others, and for a smaller request. */
+	close(dmabufs[--n]);
+	dmabufs[n] = heap_alloc(self->heap, page_size());
+	EXPECT_LE(0, dmabufs[n]);
+	close_buffers(dmabufs, n + 1);
+	EXPECT_LT(before - self->total / 32, meminfo_bytes("MemFree: %lld"));
+}
+
+/* A child that has written to @bytes of anonymous memory, and checks them. */
+static pid_t start_user_of_memory(size_t bytes, int *go)
+{
+	int ready[2], check[2];
+	char *map, c = 0;
+	pid_t pid;
+
+	if (pipe(ready) || pipe(check))
+		return -1;
+	pid = fork();
+	if (pid) {
+		close(ready[1]);
+		close(check[0]);
+		*go = check[1];
+		if (read(ready[0], &c, 1) != 1)
+			pid = -1;
+		close(ready[0]);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(ready[0]);
+	close(check[1]);
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		_exit(1);
+	number_pages(map, page_size(), bytes / page_size());
+	if (write(ready[1], &c, 1) != 1)
+		_exit(1);
+	while (read(check[0], &c, 1) < 0)
+		;
+	_exit(first_misplaced(map, page_size(), bytes / page_size(), 0) !=
+	      bytes / page_size());
+}
+
+/* Swap space in compressed memory.  Returns -1 if there can be none. */
+static int swap_on(__u64 bytes)
+{
+	const size_t page = page_size();
+	char size[32], *header = calloc(1, page);
+	__u32 *info = (__u32 *)(header + 1024);
+	int ret = -1, fd;
+
+	snprintf(size, sizeof(size), "%llu", bytes);
+	if (system("modprobe -q zram") || write_file("/sys/block/zram0/disksize", size))
+		goto free;
+	info[0] = 1;
+	info[1] = bytes / page - 1;
+	memcpy(header + page - 10, "SWAPSPACE2", 10);
+	fd = open("/dev/zram0", O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && write(fd, header, page) == (ssize_t)page && !fsync(fd))
+		ret = swapon("/dev/zram0", 0);
+	close(fd);
+free:
+	free(header);
+	return ret;
+}
+
+static void swap_off(void)
+{
+	swapoff("/dev/zram0");
+	write_file("/sys/block/zram0/reset", "1");
+}
+
+/* Somebody else's anonymous memory is swapped out, and is what it was. */
+TEST_F_TIMEOUT(shortage, leaves_the_memory_of_others_alone, TIME_LIMIT)
+{
+	const size_t bytes = self->total / 8 / page_size() * page_size();
+	int dmabufs[MAX_BUFFERS], n, go, status;
+	long long swapped;
+	pid_t child;
+
+	if (swap_on(self->total / 4))
+		SKIP(return, "no swap space: %s", strerror(errno));
+	child = start_user_of_memory(bytes, &go);
+	ASSERT_LT(0, child);
+	swapped = read_numbers("/proc/vmstat", "pswpout %lld");
+	n = alloc_until_full(self->heap, BUFFER_BYTES, dmabufs, MAX_BUFFERS);
+	swapped = read_numbers("/proc/vmstat", "pswpout %lld") - swapped;
+	close_buffers(dmabufs, n);
+	EXPECT_LT(0, swapped)
+		TH_LOG("%d buffers, and nothing was swapped out", n);
+	close(go);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	swap_off();
+}
+
+#define GROUP		"/sys/fs/cgroup/dmabuf-heaps"
+
+/* Returns what the child ends with: how many buffers it could have. */
+static int alloc_in_group(int heap)
+{
+	int dmabufs[2 * GROUP_BUFFERS], n;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", getpid());
+	if (write_file(GROUP "/cgroup.procs", text))
+		return 0;
+	n = alloc_until_full(heap, BUFFER_BYTES, dmabufs, 2 * GROUP_BUFFERS);
+	close_buffers(dmabufs, n);
+	return n;
+}
+
+/* Unless it is charged for them, see heap_charge.c. */
+TEST_F_TIMEOUT(shortage, of_a_group_is_none_of_buffers, TIME_LIMIT)
+{
+	char text[32];
+	int status;
+	pid_t child;
+
+	if (!access("/sys/module/dma_heap/parameters/mem_accounting", F_OK))
+		SKIP(return, "a group may be charged");
+	snprintf(text, sizeof(text), "%llu", GROUP_BUFFERS * BUFFER_BYTES);
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0755) || write_file(GROUP "/memory.max", text))
+		SKIP(return, GROUP ": %s", strerror(errno));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(alloc_in_group(self->heap));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(2 * GROUP_BUFFERS, WEXITSTATUS(status));
+	EXPECT_EQ(0, read_numbers(GROUP "/memory.events", "oom_kill %lld"));
+	EXPECT_EQ(0, rmdir(GROUP));
 }
 
 /* What is being allocated goes with whoever wants it. */

@@ -2,10 +2,6 @@
 /*
  * Buffers of the system heap, made, used and released by four threads, many
  * times: each is zero, none shares a page with another, and no page is lost.
- *
- * Free memory is not the same afterwards: pages went to slabs, page tables and
- * the like, and are counted there; blocks are in other pieces.  Pages that are
- * neither free nor counted anywhere are what is compared.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -14,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "heap_user.h"
+#include "heap_memory.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4
@@ -31,7 +27,6 @@
 /* How often to look for pages that are not where they should be. */
 #define LOOKS		5
 /* Of memory in blocks of the top orders, what other pieces may cost. */
-#define TOP_ORDER	9
 #define TOP_SHARE	16
 
 /* Pages of a buffer, small ones more often than large ones. */
@@ -61,24 +56,6 @@ struct worker {
 	int error;
 };
 
-/**
- * struct memory - where the pages of this machine are
- * @free: free, in the lists of CPUs as well
- * @counted: taken, by someone who is counted in /proc/meminfo
- * @uncounted: all others
- * @by_size: free, as /proc/buddyinfo has it
- * @by_type: free, as /proc/pagetypeinfo has it
- * @top: free, in blocks of TOP_ORDER and more
- */
-struct memory {
-	long long free;
-	long long counted;
-	long long uncounted;
-	long long by_size;
-	long long by_type;
-	long long top;
-};
-
 static int heap, test;
 
 static int give_up(struct worker *w, const char *what)
@@ -86,15 +63,6 @@ static int give_up(struct worker *w, const char *what)
 	w->failed = what;
 	w->error = errno;
 	return -1;
-}
-
-static bool is_zero(const __u64 *words, size_t nr)
-{
-	__u64 any = 0;
-
-	for (size_t i = 0; i < nr; i++)
-		any |= words[i];
-	return !any;
 }
 
 /* Different for each thread, round and page. */
@@ -190,66 +158,6 @@ static void run(struct worker *workers, unsigned long rounds)
 	}
 }
 
-/* Contiguous memory is taken, for which they are emptied, and given back. */
-static void drain_cpu_lists(void)
-{
-	struct dmabuf_vmap_layout arg = {
-		.bytes = page_size(),
-		.block = page_size(),
-		.rounds = 1,
-	};
-	const int fd = open_vmap_test();
-
-	if (ioctl(fd, DMABUF_VMAP_TEST_LAYOUT, &arg))
-		ksft_print_msg("lists of CPUs are not empty: %s\n", strerror(errno));
-	close(fd);
-}
-
-static long long counted_pages(void)
-{
-	static const char * const users[] = {
-		"Buffers: %lld", "Cached: %lld", "AnonPages: %lld", "Slab: %lld",
-		"KernelStack: %lld", "PageTables: %lld", "VmallocUsed: %lld",
-		"Percpu: %lld",
-	};
-	__u64 bytes = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
-		bytes += meminfo_bytes(users[i]);
-	return bytes / page_size();
-}
-
-static void use_types(char *line, void *data)
-{
-	long long *pages = data, blocks;
-	char *next = strstr(line, "type ");
-	int read;
-
-	/* The table below it has no page orders, but "Number of blocks". */
-	if (!next)
-		return;
-	next = skip_words(next, 2);
-	for (int order = 0; sscanf(next, "%lld%n", &blocks, &read) == 1; order++) {
-		next += read;
-		*pages += blocks << order;
-	}
-}
-
-static void look(struct memory *m)
-{
-	drain_cpu_lists();
-	/* Or each CPU keeps some of the counts to itself. */
-	write_file("/proc/sys/vm/stat_refresh", "1");
-	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") +
-		  read_numbers("/proc/zoneinfo", " count: %lld");
-	m->counted = counted_pages();
-	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
-	m->by_size = free_in_blocks(0) / page_size();
-	m->top = free_in_blocks(TOP_ORDER) / page_size();
-	m->by_type = 0;
-	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
-}
-
 static void print_memory(const char *when, const struct memory *m)
 {
 	ksft_print_msg("%s: %lld pages free, %lld counted, %lld not\n",
@@ -282,7 +190,7 @@ static void look_again(const struct memory *before, struct memory *after)
 
 static void compare(const struct memory *before, const struct memory *after)
 {
-	const long long lost = after->uncounted - before->uncounted;
+	const long long lost = lost_pages(before, after);
 	const long long drift = before->free - after->free;
 
 	ksft_print_msg("%lld pages fewer are free, %lld more are counted, %lld are lost\n",

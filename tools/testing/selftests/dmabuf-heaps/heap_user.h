@@ -84,18 +84,31 @@ static inline long long count_dmabufs(void)
 	return read_numbers(BUFINFO, "Total %lld objects");
 }
 
+struct symbol {
+	const char *line_end;
+	bool found;
+};
+
 static inline void use_symbol(char *line, void *data)
 {
-	if (strstr(line, " T vmap_sg\n"))
-		*(bool *)data = true;
+	struct symbol *symbol = data;
+
+	if (strstr(line, symbol->line_end))
+		symbol->found = true;
+}
+
+/* Has the kernel itself a global function of that name? */
+static inline bool kernel_has(const char *line_end)
+{
+	struct symbol symbol = { .line_end = line_end };
+
+	read_lines("/proc/kallsyms", use_symbol, &symbol);
+	return symbol.found;
 }
 
 static inline bool kernel_has_our_heap(void)
 {
-	bool has = false;
-
-	read_lines("/proc/kallsyms", use_symbol, &has);
-	return has;
+	return kernel_has(" T vmap_sg\n");
 }
 
 /* Returns -1 and sets errno if @file cannot be written. */

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Whatever goes wrong in a guest, make check says so, by its name: check.sh, with
+# a guest that is made up.  See ../planted.sh for a real one.
+
+set -eu
+. "$(dirname "$0")/tap.sh"
+
+fake=$top/scripts/tests/fake-qemu
+kernel=out.d/6.12-x86_64/patched
+mkdir -p bin $kernel/arch/x86/boot
+ln -s "$tools" out.d/host
+: >out.d/6.12-x86_64/initramfs.cpio
+: >$kernel/arch/x86/boot/bzImage
+echo 1 >$kernel/.version
+PATH=$tmp/bin:$PATH
+
+# check_with SCENARIO: make check's script, with a guest that plays that
+check_with() {
+	printf '#!/bin/sh\nexec %s %s pid "$@"\n' "$fake" "$1" >bin/qemu-system-x86_64
+	chmod +x bin/qemu-system-x86_64
+	OUT=$tmp/out.d ACCEL=tcg TEST=kunit RUN_LIMIT=1 "$top/scripts/check.sh" 6.12 x86_64 patched
+}
+
+# is_red SCENARIO ERE: it fails, and a line of what failed matches
+is_red() {
+	run check_with "$1"
+	[ "$got" != 0 ] && grep -Eq "^FAILED: .*$2" out &&
+		tail -n 1 out | grep -Eq '^[0-9]+ passed, [1-9][0-9]* failed' && return
+	echo "(status $got; wanted a line 'FAILED: .*$2')" >>out
+	return 1
+}
+
+check "a good guest passes" prints '^3 passed, 0 failed, 1 skipped$' check_with pass
+check "a WARN" is_red warn-and-pass 'guest ends well \(kernel splat\)'
+check "a panic" is_red panic 'guest ends well \(kernel splat\)'
+check "a panic before init" is_red early-panic 'guest ends well \(kernel splat\)'
+check "a hang" is_red hang 'guest ends well \(a stage hung\)'
+check "a leak that kmemleak finds" is_red kmemleak 'guest ends well \(kernel splat\)'
+check "and its name" is_red kmemleak 'kmemleak: no leak'
+check "a leak that a test finds" is_red leak 'no page is lost'
+check "a wrong byte" is_red wrong-byte 'someone else wrote to it'
+check "a guest that dies in silence" is_red dies 'guest ends well \(guest lost\)'
+check "a QEMU that is killed" is_red killed 'guest ends well \(guest lost\)'
+check "a verdict that is cut" is_red cut 'guest ends well \(guest lost\)'
+check "results that are cut" is_red short-plan 'planned 3 results, found 1'
+check "a kselftest that fails" is_red fail 'two: exit=1'
+check "a job that crashes" is_red bad-exit 'exit status 139'
+check "a guest that does not boot" is_red resets 'guest ends well \(did not boot\)'
+echo 2 >$kernel/.version
+check "an old kernel" is_red pass 'runs the kernel of the last build'
+finish

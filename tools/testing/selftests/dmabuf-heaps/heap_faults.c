@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every allocation of memory, and every copy to or from user space, that the
+ * kernel makes on the way to a buffer and to its mappings fails once: the request
+ * fails with a clean error or does without, nothing is lost, and the next request
+ * is met.
+ *
+ * /proc/thread-self/fail-nth has the kernel fail the nth of them; each test goes
+ * through all of them, until a request has fewer.  See
+ * Documentation/fault-injection/fault-injection.rst.
+ */
+#define _GNU_SOURCE
+#include "drm_user.h"
+#include "heap_memory.h"
+#include "v4l2_user.h"
+#include "../kselftest_harness.h"
+
+/* Seconds for one test, in an emulated guest with everything that is slow. */
+#define SWEEP_LIMIT	900
+
+#define LARGE_BYTES	(8 * MIB + 64 * KIB)
+#define IMPORT_BYTES	(8 * MIB)
+
+/* No request makes so many allocations. */
+#define MAX_FAULTS	1000
+/* How often all of it is done again, so that what is lost adds up. */
+#define REPEATS		10
+/* Pages that others may take meanwhile. */
+#define LOST_PAGES	REPEATS
+
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define DEBUG		"/sys/kernel/debug/"
+#define KMSG		"/dev/kmsg"
+/* dma_buf_vmap() warns once of an exporter that fails. */
+#define KNOWN_WARNING	"drivers/dma-buf/dma-buf.c:"
+
+/**
+ * struct state - all that a request needs, and what it leaves
+ * @fail_nth: FAIL_NTH, open
+ * @exporter: of @dmabuf
+ * @bytes: size of buffers
+ * @test: the in-kernel test user
+ * @dmabuf: a buffer, if the request is about one
+ * @got: a new buffer that a request has returned, -1 if none
+ * @map: a mapping that it has returned, NULL if none
+ * @vgem: the device
+ * @handle: of @dmabuf at @vgem, 0 if none
+ * @vkms: vkms, which shows @dmabuf
+ * @v4l2: a queue that prepares @dmabuf
+ */
+struct state {
+	int fail_nth;
+	enum exporter exporter;
+	size_t bytes;
+	int test;
+	int dmabuf;
+	int got;
+	char *map;
+	int vgem;
+	__u32 handle;
+	struct vkms vkms;
+	struct v4l2 v4l2;
+};
+
+/**
+ * struct request - what is to fail
+ * @ready: what comes before and does not fail; may be NULL
+ * @make: the request.  Returns -1 and sets errno.
+ * @undo: undoes what it has done, if it was met.  Returns -1 if the result is
+ *	  wrong.
+ */
+struct request {
+	int (*ready)(struct state *s);
+	int (*make)(struct state *s);
+	int (*undo)(struct state *s);
+};
+
+/* A buffer. */
+static int alloc_make(struct state *s)
+{
+	s->got = exporter_alloc(s->exporter, s->bytes);
+	return s->got < 0 ? -1 : 0;
+}
+
+static int alloc_undo(struct state *s)
+{
+	char *map = map_dmabuf(s->got, s->bytes);
+	int ret = map && is_zero((__u64 *)map, s->bytes / sizeof(__u64)) ? 0 : -1;
+
+	if (map)
+		munmap(map, s->bytes);
+	if (lseek(s->got, 0, SEEK_END) != (off_t)s->bytes)
+		ret = -1;
+	close(s->got);
+	return ret;
+}
+
+static const struct request alloc_request = { NULL, alloc_make, alloc_undo };
+
+/* A mapping for user space. */
+static int mmap_make(struct state *s)
+{
+	s->map = map_dmabuf(s->dmabuf, s->bytes);
+	return s->map ? 0 : -1;
+}
+
+static int mmap_undo(struct state *s)
+{
+	const bool ok = is_zero((__u64 *)s->map, s->bytes / sizeof(__u64));
+
+	return munmap(s->map, s->bytes) || !ok ? -1 : 0;
+}
+
+static const struct request mmap_request = { NULL, mmap_make, mmap_undo };
+
+/* The kernel mapping, by the test user. */
+static int hold_make(struct state *s)
+{
+	struct dmabuf_vmap_hold arg = { .fd = s->dmabuf };
+
+	return ioctl(s->test, DMABUF_VMAP_TEST_HOLD, &arg);
+}
+
+static int hold_undo(struct state *s)
+{
+	struct dmabuf_vmap_hold arg = {};
+
+	return ioctl(s->test, DMABUF_VMAP_TEST_UNHOLD, &arg) || arg.mapped ? -1 : 0;
+}
+
+static const struct request hold_request = { NULL, hold_make, hold_undo };
+
+/* The same, and an attachment that is mapped as well. */
+static int attach_make(struct state *s)
+{
+	struct dmabuf_vmap_result res;
+
+	if (vmap_test_once(s->test, s->dmabuf, DMABUF_VMAP_TEST_VERIFY, 0, &res))
+		return -1;
+	if (!res.bad_pages)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+static int nothing(struct state *s)
+{
+	(void)s;
+	return 0;
+}
+
+static const struct request attach_request = { NULL, attach_make, nothing };
+
+/* What is behind a mapping of memory in blocks of that size. */
+static int layout(struct state *s, __u32 entry, size_t block)
+{
+	struct dmabuf_vmap_layout arg = {
+		.layout = DMABUF_VMAP_LAYOUT_SHUFFLED,
+		.entry = entry,
+		.bytes = IMPORT_BYTES,
+		.block = block,
+		.rounds = 1,
+	};
+
+	if (ioctl(s->test, DMABUF_VMAP_TEST_LAYOUT, &arg))
+		return -1;
+	if (!arg.result.bad_pages)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+/* Where there were large leaves, single pages need page tables again. */
+static int layout_ready(struct state *s)
+{
+	return layout(s, DMABUF_VMAP_ENTRY_SG, IMPORT_BYTES);
+}
+
+static int layout_sg_make(struct state *s)
+{
+	return layout(s, DMABUF_VMAP_ENTRY_SG, page_size());
+}
+
+static int layout_pages_make(struct state *s)
+{
+	return layout(s, DMABUF_VMAP_ENTRY_PAGES, page_size());
+}
+
+static const struct request layout_sg_request = { layout_ready, layout_sg_make, nothing };
+static const struct request layout_pages_request = {
+	layout_ready, layout_pages_make, nothing
+};
+
+/* An importer that attaches. */
+static int vgem_ready(struct state *s)
+{
+	if (s->vgem < 0)
+		s->vgem = drmOpen("vgem", NULL);
+	return s->vgem < 0 ? -1 : 0;
+}
+
+static int vgem_make(struct state *s)
+{
+	return drm_ret(drmPrimeFDToHandle(s->vgem, s->dmabuf, &s->handle));
+}
+
+static int vgem_undo(struct state *s)
+{
+	return drm_ret(drmCloseBufferHandle(s->vgem, s->handle));
+}
+
+static const struct request vgem_request = { vgem_ready, vgem_make, vgem_undo };
+
+/* vkms: a framebuffer of the buffer, and a commit that maps it. */
+static int vkms_ready(struct state *s)
+{
+	if (s->vkms.fd >= 0)
+		return 0;
+	return vkms_open(&s->vkms) ||
+	       vkms_show(&s->vkms, s->dmabuf, 2048, 1024) ? -1 : 0;
+}
+
+static int vkms_make(struct state *s)
+{
+	return s->vkms.user.map(&s->vkms.user);
+}
+
+static int vkms_undo(struct state *s)
+{
+	return s->vkms.user.unmap(&s->vkms.user);
+}
+
+static const struct request vkms_request = { vkms_ready, vkms_make, vkms_undo };
+
+/* V4L2: a buffer that is prepared. */
+static int prepare_ready(struct state *s, const struct v4l2_node *node, __u32 type)
+{
+	if (s->v4l2.fd < 0 &&
+	    (load_v4l2_drivers() ||
+	     v4l2_user(&s->v4l2, "", node, type, s->dmabuf, s->bytes)))
+		return -1;
+	return s->v4l2.user.ready(&s->v4l2.user);
+}
+
+static int encoder_ready(struct state *s)
+{
+	return prepare_ready(s, &encoder, OUTPUT);
+}
+
+static int contig_ready(struct state *s)
+{
+	return prepare_ready(s, &vivid_contig, CAPTURE);
+}
+
+static int v4l2_make(struct state *s)
+{
+	return s->v4l2.user.map(&s->v4l2.user);
+}
+
+static int v4l2_undo(struct state *s)
+{
+	return s->v4l2.user.unmap(&s->v4l2.user);
+}
+
+static const struct request encoder_request = { encoder_ready, v4l2_make, v4l2_undo };
+static const struct request contig_request = { contig_ready, v4l2_make, v4l2_undo };
+
+FIXTURE(request)
+{
+	struct state s;
+};
+
+FIXTURE_VARIANT(request)
+{
+	enum exporter exporter;
+	size_t bytes;			/* 0: one page */
+	const struct request *request;
+	bool warns;			/* has a dma_buf_vmap() that fails */
+};
+
+FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, false };
+FIXTURE_VARIANT_ADD(request, alloc) { SYSTEM, LARGE_BYTES, &alloc_request, false };
+FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, false };
+FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, false };
+FIXTURE_VARIANT_ADD(request, vmap_page) { SYSTEM, 0, &hold_request, true };
+FIXTURE_VARIANT_ADD(request, vmap) { SYSTEM, LARGE_BYTES, &hold_request, true };
+FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, IMPORT_BYTES, &hold_request, true };
+FIXTURE_VARIANT_ADD(request, vmap_udmabuf) { UDMABUF, IMPORT_BYTES, &hold_request, true };
+FIXTURE_VARIANT_ADD(request, attach) { SYSTEM, LARGE_BYTES, &attach_request, true };
+FIXTURE_VARIANT_ADD(request, attach_udmabuf) { UDMABUF, MIB, &attach_request, true };
+FIXTURE_VARIANT_ADD(request, vmap_sg) { SYSTEM, 0, &layout_sg_request, false };
+FIXTURE_VARIANT_ADD(request, vmap_pages) { SYSTEM, 0, &layout_pages_request, false };
+FIXTURE_VARIANT_ADD(request, vgem) { SYSTEM, IMPORT_BYTES, &vgem_request, false };
+FIXTURE_VARIANT_ADD(request, vkms) { SYSTEM, IMPORT_BYTES, &vkms_request, true };
+FIXTURE_VARIANT_ADD(request, v4l2) { SYSTEM, IMPORT_BYTES, &encoder_request, true };
+FIXTURE_VARIANT_ADD(request, v4l2_contig) { SYSTEM, 64 * KIB, &contig_request, false };
+
+/* Of what can fail, all, and each says where. */
+static int allow_faults(void)
+{
+	static const char * const settings[][2] = {
+		{ "failslab/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/ignore-gfp-highmem", "N" },
+		{ "fail_page_alloc/min-order", "0" },
+	};
+	char path[LINE_BYTES];
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		snprintf(path, sizeof(path), DEBUG "%s", settings[i][0]);
+		if (write_file(path, settings[i][1]))
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether each fault leaves a trace of calls in the kernel's log. */
+static void trace_faults(bool on)
+{
+	write_file(DEBUG "failslab/verbose", on ? "2" : "0");
+	write_file(DEBUG "fail_page_alloc/verbose", on ? "2" : "0");
+	write_file(DEBUG "fail_usercopy/verbose", on ? "2" : "0");
+}
+
+/* The next fault is the @nth. */
+static int arm(const struct state *s, int nth)
+{
+	char text[16];
+	const int len = snprintf(text, sizeof(text), "%d", nth);
+
+	return pwrite(s->fail_nth, text, len, 0) == len ? 0 : -1;
+}
+
+/*
+ * No fault from here on.  Returns whether there was one, -1 on error.  These two
+ * calls copy to and from user space, so they may be what fails.
+ */
+static int disarm(const struct state *s)
+{
+	char left[16] = "";
+
+	if (pread(s->fail_nth, left, sizeof(left) - 1, 0) <= 0)
+		return errno == EFAULT ? 0 : -1;
+	if (arm(s, 0) && arm(s, 0))
+		return -1;
+	return atoi(left) == 0;
+}
+
+static int make_dmabuf(struct state *s, const struct request *request)
+{
+	if (request == &alloc_request)
+		return 0;
+	s->dmabuf = exporter_alloc(s->exporter, s->bytes);
+	return s->dmabuf < 0 ? -1 : 0;
+}
+
+FIXTURE_SETUP(request)
+{
+	struct state *s = &self->s;
+
+	*s = (struct state){
+		.fail_nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC),
+		.exporter = variant->exporter,
+		.bytes = variant->bytes ?: page_size(),
+		.test = open_vmap_test(),
+		.dmabuf = -1,
+		.vgem = -1,
+		.vkms.fd = -1,
+		.v4l2.fd = -1,
+	};
+	if (s->fail_nth < 0)
+		SKIP(return, FAIL_NTH ": %s", strerror(errno));
+	if (allow_faults())
+		SKIP(return, DEBUG "fail*: %s", strerror(errno));
+	if (s->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	if (make_dmabuf(s, variant->request))
+		SKIP(return, "no buffer: %s", strerror(errno));
+	if (variant->request->ready && variant->request->ready(s))
+		SKIP(return, "no such user: %s", strerror(errno));
+	trace_faults(true);
+	write_file(DEBUG "clear_warn_once", "1");
+	if (variant->warns)
+		write_file(KMSG, "<6>guest: @@ expect " KNOWN_WARNING "\n");
+}
+
+FIXTURE_TEARDOWN(request)
+{
+	struct state *s = &self->s;
+
+	if (variant->warns)
+		write_file(KMSG, "<6>guest: @@ expected\n");
+	if (s->v4l2.fd >= 0)
+		close(s->v4l2.fd);
+	if (s->vkms.fd >= 0) {
+		vkms_hide(&s->vkms);
+		vkms_close(&s->vkms);
+	}
+	if (s->vgem >= 0)
+		drmClose(s->vgem);
+	close(s->dmabuf);
+	close(s->test);
+	close(s->fail_nth);
+}
+
+static int get_ready(struct state *s, const struct request *request)
+{
+	return request->ready ? request->ready(s) : 0;
+}
+
+/* As if nothing had happened. */
+static int make_and_undo(struct state *s, const struct request *request)
+{
+	return get_ready(s, request) || request->make(s) || request->undo(s) ? -1 : 0;
+}
+
+/*
+ * Fails each allocation once.  Returns how many there are, of which @errors made
+ * the request fail.
+ */
+static int sweep(struct __test_metadata *_metadata, struct state *s,
+		 const struct request *request, int *errors)
+{
+	int nth, ret, error, hit;
+
+	for (nth = 1; nth < MAX_FAULTS; nth++) {
+		ASSERT_EQ(0, get_ready(s, request))
+			TH_LOG("before fault %d: %s", nth, strerror(errno));
+		ASSERT_EQ(0, arm(s, nth));
+		ret = request->make(s);
+		error = errno;
+		hit = disarm(s);
+		ASSERT_LE(0, hit);
+		if (ret) {
+			ASSERT_TRUE(hit && (error == ENOMEM || error == EFAULT))
+				TH_LOG("fault %d, hit: %d: %s", nth, hit, strerror(error));
+			++*errors;
+		} else {
+			ASSERT_EQ(0, request->undo(s))
+				TH_LOG("after fault %d: %s", nth, strerror(errno));
+		}
+		if (!hit)
+			break;
+		ASSERT_EQ(0, make_and_undo(s, request))
+			TH_LOG("again after fault %d: %s", nth, strerror(errno));
+	}
+	ASSERT_GT(MAX_FAULTS, nth);
+	return nth - 1;
+}
+
+static void use_area(char *line, void *data)
+{
+	*(int *)data += !!strstr(line, " vmap");
+}
+
+/* Areas that vmap() and vmap_sg() have mapped. */
+static int count_vmaps(void)
+{
+	int n = 0;
+
+	read_lines("/proc/vmallocinfo", use_area, &n);
+	return n;
+}
+
+TEST_F_TIMEOUT(request, fails_cleanly, SWEEP_LIMIT)
+{
+	const int vmaps = count_vmaps();
+	const long long dmabufs = count_dmabufs();
+	struct memory before, after;
+	int faults, errors = 0;
+
+	faults = sweep(_metadata, &self->s, variant->request, &errors);
+	trace_faults(false);
+	printf("# %d faults, %d errors\n", faults, errors);
+	EXPECT_LT(0, faults);
+
+	look(&before);
+	for (int i = 0; i < REPEATS; i++)
+		sweep(_metadata, &self->s, variant->request, &errors);
+	look(&after);
+	printf("# %lld pages lost, slabs and others %+lld\n",
+	       lost_pages(&before, &after), after.counted - before.counted);
+	fflush(stdout);
+	EXPECT_GT(LOST_PAGES, lost_pages(&before, &after));
+	EXPECT_EQ(dmabufs, count_dmabufs());
+	EXPECT_EQ(vmaps, count_vmaps());
+}
+
+TEST_HARNESS_MAIN

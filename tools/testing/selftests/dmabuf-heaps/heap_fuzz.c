@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls that nobody should make, of the ioctls of the system heap, of its
+ * dma-bufs and of the in-kernel test user: fields and sizes at random, bad and
+ * torn structures, which other threads write to and unmap meanwhile, and
+ * descriptors that they close.  The kernel survives, answers each with an error
+ * that user space may see, and everything is gone in the end.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "heap_memory.h"
+#include "random.h"
+#include "../kselftest.h"
+
+#define NR_THREADS	4
+#define DEFAULT_CALLS	20000UL
+
+/* The descriptors that all threads use, and replace. */
+#define FIRST_FD	100
+#define NR_FDS		24
+
+/* Room for each structure at any place, also across the end of what is mapped. */
+#define ARG_PAGES	4
+
+/* What a closed buffer may leave with CPUs, in caches and for later. */
+#define LOST_PAGES	64
+
+static char *args;			/* ARG_PAGES, the last is never mapped */
+static unsigned long calls = DEFAULT_CALLS;
+static __u64 first_seed;
+static bool may_ask_for_all;
+
+struct fuzzer {
+	pthread_t thread;
+	__u64 seed;
+	unsigned long done;
+	unsigned long met;		/* calls without an error */
+	int strange;			/* an errno that is none, 0 if there was none */
+};
+
+/* Numbers at which something changes. */
+static __u64 number(struct fuzzer *f)
+{
+	const __u64 near = below(&f->seed, 3) - 1;
+
+	switch (below(&f->seed, 6)) {
+	case 0:
+		return 0;
+	case 1:
+		return below(&f->seed, 8);
+	case 2:
+		return (1ULL << below(&f->seed, 20)) + near;
+	case 3:
+		return page_size() * below(&f->seed, 2000) + near;
+	case 4:
+		return may_ask_for_all ? (1ULL << (40 + below(&f->seed, 24))) + near : near;
+	default:
+		return may_ask_for_all ? random_number(&f->seed) | 1ULL << 50 : near;
+	}
+}
+
+static int some_fd(struct fuzzer *f)
+{
+	return below(&f->seed, 20) ? FIRST_FD + (int)below(&f->seed, NR_FDS) :
+				     (int)number(f);
+}
+
+static void *some_arg(struct fuzzer *f, size_t size)
+{
+	switch (below(&f->seed, 24)) {
+	case 0:
+		return NULL;
+	case 1:
+		return (void *)random_number(&f->seed);
+	case 2:
+		return (void *)(0xffff800000000000ULL | random_number(&f->seed));
+	case 3:
+		/* Ends behind what is mapped. */
+		return args + (ARG_PAGES - 1) * page_size() - below(&f->seed, size);
+	default:
+		return args + below(&f->seed, 2) * page_size() + below(&f->seed, 64) * 8;
+	}
+}
+
+/* Another thread may have unmapped what is written to, so the kernel writes it. */
+static void put(struct fuzzer *f, void *arg, const void *data, size_t size)
+{
+	struct iovec from = { (void *)data, size }, to = { arg, size };
+
+	if (below(&f->seed, 16))
+		process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+}
+
+static size_t some_size(struct fuzzer *f, size_t size)
+{
+	return below(&f->seed, 8) ? size : below(&f->seed, 1 << _IOC_SIZEBITS);
+}
+
+/* An ioctl as @cmd, sometimes of another size, number or type. */
+static int call(struct fuzzer *f, unsigned long cmd, const void *data)
+{
+	const size_t size = _IOC_SIZE(cmd);
+	void *arg = some_arg(f, size ?: 1);
+
+	put(f, arg, data, size);
+	if (!below(&f->seed, 100))
+		cmd = random_number(&f->seed);
+	return ioctl(some_fd(f),
+		     _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), some_size(f, size)), arg);
+}
+
+/* The new descriptor, if there is one, becomes one of all. */
+static int fuzz_alloc(struct fuzzer *f)
+{
+	struct dma_heap_allocation_data data = {
+		.len = number(f),
+		.fd_flags = below(&f->seed, 4) ? O_RDWR : number(f),
+		.heap_flags = below(&f->seed, 8) ? 0 : number(f),
+	};
+	const int heap = FIRST_FD, to = FIRST_FD + 3 + below(&f->seed, NR_FDS - 3);
+
+	if (below(&f->seed, 2))
+		return call(f, DMA_HEAP_IOCTL_ALLOC, &data);
+	if (data.len > MIB)
+		data.len = MIB;
+	data.fd_flags = O_RDWR | O_CLOEXEC;
+	data.heap_flags = 0;
+	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
+		return -1;
+	dup3(data.fd, to, O_CLOEXEC);
+	return close(data.fd);
+}
+
+static int fuzz_sync(struct fuzzer *f)
+{
+	struct dma_buf_sync sync = { .flags = below(&f->seed, 4) ? below(&f->seed, 8) : number(f) };
+
+	return call(f, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+static int fuzz_name(struct fuzzer *f)
+{
+	char name[DMA_BUF_NAME_LEN * 2];
+
+	memset(name, below(&f->seed, 2) ? 'x' : 0, sizeof(name));
+	name[below(&f->seed, sizeof(name))] = 0;
+	put(f, args, name, sizeof(name));
+	return ioctl(some_fd(f), below(&f->seed, 2) ? DMA_BUF_SET_NAME_A : DMA_BUF_SET_NAME_B,
+		     some_arg(f, DMA_BUF_NAME_LEN));
+}
+
+static int fuzz_sync_file(struct fuzzer *f)
+{
+	struct dma_buf_export_sync_file data = { .flags = number(f), .fd = some_fd(f) };
+	int fd;
+
+	if (below(&f->seed, 2))
+		return call(f, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &data);
+	data.flags = DMA_BUF_SYNC_RW;
+	fd = ioctl(some_fd(f), DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &data);
+	return fd ? -1 : close(data.fd);
+}
+
+static int fuzz_run(struct fuzzer *f)
+{
+	struct dmabuf_vmap_test test = {
+		.fd = some_fd(f),
+		.rounds = below(&f->seed, 4),
+		.flags = below(&f->seed, 4) ? below(&f->seed, 16) : number(f),
+		.reserved = below(&f->seed, 16) ? 0 : number(f),
+		.seed = number(f),
+		.rounds_ptr = below(&f->seed, 2) ? 0 : (__u64)some_arg(f, 64),
+	};
+
+	return call(f, DMABUF_VMAP_TEST_RUN, &test);
+}
+
+static int fuzz_hold(struct fuzzer *f)
+{
+	struct dmabuf_vmap_hold hold = {
+		.fd = some_fd(f),
+		.flags = below(&f->seed, 8) ? 0 : number(f),
+	};
+
+	return call(f, below(&f->seed, 2) ? DMABUF_VMAP_TEST_HOLD : DMABUF_VMAP_TEST_UNHOLD, &hold);
+}
+
+static int fuzz_layout(struct fuzzer *f)
+{
+	struct dmabuf_vmap_layout arg = {
+		.layout = below(&f->seed, 6),
+		.entry = below(&f->seed, 3),
+		.bytes = below(&f->seed, 4) ? page_size() * below(&f->seed, 600) : number(f),
+		.block = below(&f->seed, 4) ? page_size() << below(&f->seed, 4) : number(f),
+		.rounds = below(&f->seed, 4),
+		.rounds_ptr = below(&f->seed, 2) ? 0 : (__u64)some_arg(f, 64),
+		.reserved = below(&f->seed, 16) ? 0 : number(f),
+	};
+
+	return call(f, DMABUF_VMAP_TEST_LAYOUT, &arg);
+}
+
+/* Under the feet of the others; the first three come back, see fill_fd(). */
+static int fuzz_close(struct fuzzer *f)
+{
+	const int fd = FIRST_FD + below(&f->seed, NR_FDS);
+
+	if (below(&f->seed, 4))
+		return dup3(FIRST_FD + below(&f->seed, NR_FDS), fd, O_CLOEXEC);
+	return close(fd);
+}
+
+static int fuzz_mmap(struct fuzzer *f)
+{
+	const size_t bytes = page_size() * (1 + below(&f->seed, 64));
+	void *map = mmap(NULL, bytes, below(&f->seed, 8), below(&f->seed, 4), some_fd(f),
+			 page_size() * below(&f->seed, 64));
+
+	return map == MAP_FAILED ? -1 : munmap(map, bytes);
+}
+
+static int fuzz_memory(struct fuzzer *f)
+{
+	return mprotect(args + below(&f->seed, 2) * page_size(), page_size(),
+			below(&f->seed, 4) ? PROT_READ | PROT_WRITE : below(&f->seed, 2));
+}
+
+/* Others may have replaced it: there is a heap and a test user again. */
+static int fill_fd(struct fuzzer *f)
+{
+	const int which = below(&f->seed, 3);
+	const int fd = which == 0 ? open_heap() : which == 1 ? open_vmap_test() :
+				    open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	dup3(fd, FIRST_FD + which, O_CLOEXEC);
+	return close(fd);
+}
+
+static int (* const kinds[])(struct fuzzer *f) = {
+	fuzz_alloc, fuzz_alloc, fuzz_alloc, fuzz_sync, fuzz_name, fuzz_sync_file,
+	fuzz_run, fuzz_run, fuzz_hold, fuzz_layout, fuzz_close, fuzz_mmap,
+	fuzz_memory, fill_fd,
+};
+
+/* Those from 512 on are between parts of the kernel. */
+static bool is_strange(int error)
+{
+	return error <= 0 || error >= 512;
+}
+
+static void *work(void *data)
+{
+	struct fuzzer *f = data;
+
+	for (; f->done < calls / NR_THREADS; f->done++) {
+		if (!kinds[below(&f->seed, ARRAY_SIZE(kinds))](f))
+			f->met++;
+		else if (is_strange(errno))
+			f->strange = errno;
+	}
+	return NULL;
+}
+
+static void run(struct fuzzer *fuzzers)
+{
+	for (int i = 0; i < NR_THREADS; i++) {
+		fuzzers[i].seed = first_seed + i;
+		if (pthread_create(&fuzzers[i].thread, NULL, work, &fuzzers[i]))
+			ksft_exit_fail_msg("no thread\n");
+	}
+	for (int i = 0; i < NR_THREADS; i++)
+		pthread_join(fuzzers[i].thread, NULL);
+	for (int i = 0; i < NR_FDS; i++)
+		close(FIRST_FD + i);
+}
+
+static bool can_still_be_used(int heap, int test)
+{
+	struct dmabuf_vmap_result res;
+	const int dmabuf = heap_alloc(heap, MIB);
+	const bool ok = dmabuf >= 0 &&
+			!vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY, 0, &res) &&
+			!res.bad_pages;
+
+	close(dmabuf);
+	return ok;
+}
+
+static void make_args(void)
+{
+	args = mmap(NULL, ARG_PAGES * page_size(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (args == MAP_FAILED || munmap(args + (ARG_PAGES - 1) * page_size(), page_size()))
+		ksft_exit_fail_msg("no memory\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct fuzzer fuzzers[NR_THREADS] = {};
+	unsigned long done = 0, met = 0;
+	struct memory before, after;
+	int opt, heap, test, strange = 0;
+	long long dmabufs;
+
+	first_seed = now_ns();
+	while ((opt = getopt(argc, argv, "n:r:")) != -1) {
+		if (opt == 'n')
+			calls = parse_number("heap_fuzz", optarg, 1000000000);
+		else if (opt == 'r')
+			first_seed = parse_number("heap_fuzz", optarg, ~0ULL);
+		else
+			break;
+	}
+	if (opt != -1 || optind != argc) {
+		fprintf(stderr, "Usage: heap_fuzz [-n CALLS] [-r SEED]\n");
+		return 2;
+	}
+
+	ksft_print_header();
+	heap = open_heap();
+	if (heap < 0)
+		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
+	test = open_vmap_test();
+	if (test < 0)
+		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	ksft_set_plan(4);
+	ksft_print_msg("seed %llu\n", first_seed);
+	/* The stock heap allocates until the OOM killer comes. */
+	may_ask_for_all = kernel_has_our_heap();
+	make_args();
+
+	dmabufs = count_dmabufs();
+	look(&before);
+	run(fuzzers);
+	look(&after);
+	for (int i = 0; i < NR_THREADS; i++) {
+		done += fuzzers[i].done;
+		met += fuzzers[i].met;
+		strange = fuzzers[i].strange ?: strange;
+	}
+	ksft_print_msg("%lu calls, %lu of them met; %lld pages lost\n", done, met,
+		       lost_pages(&before, &after));
+	ksft_test_result(!strange, "no strange error: %d\n", strange);
+	ksft_test_result(count_dmabufs() == dmabufs, "no buffer is left\n");
+	ksft_test_result(lost_pages(&before, &after) <= LOST_PAGES, "no page is lost\n");
+	ksft_test_result(can_still_be_used(heap, test), "all can still be used\n");
+	ksft_finished();
+}

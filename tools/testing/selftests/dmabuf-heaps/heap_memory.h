@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where the pages of this machine are, to see whether some are lost.
+ *
+ * Free memory is not the same after a test: pages went to slabs, page tables and
+ * the like, and are counted there; blocks are in other pieces.  Pages that are
+ * neither free nor counted anywhere are what is compared.
+ */
+#ifndef HEAP_MEMORY_H
+#define HEAP_MEMORY_H
+
+#include "heap_user.h"
+
+#define TOP_ORDER	9
+
+/**
+ * struct memory - where the pages of this machine are
+ * @free: free, in the lists of CPUs as well
+ * @counted: taken, by someone who is counted in /proc/meminfo
+ * @uncounted: all others
+ * @by_size: free, as /proc/buddyinfo has it
+ * @by_type: free, as /proc/pagetypeinfo has it
+ * @top: free, in blocks of TOP_ORDER and more
+ */
+struct memory {
+	long long free;
+	long long counted;
+	long long uncounted;
+	long long by_size;
+	long long by_type;
+	long long top;
+};
+
+/* Contiguous memory is taken, for which they are emptied, and given back. */
+static inline void drain_cpu_lists(void)
+{
+	struct dmabuf_vmap_layout arg = {
+		.bytes = page_size(),
+		.block = page_size(),
+		.rounds = 1,
+	};
+	const int fd = open_vmap_test();
+
+	if (ioctl(fd, DMABUF_VMAP_TEST_LAYOUT, &arg))
+		printf("# lists of CPUs are not empty: %s\n", strerror(errno));
+	close(fd);
+}
+
+static inline long long counted_pages(void)
+{
+	static const char * const users[] = {
+		"Buffers: %lld", "Cached: %lld", "AnonPages: %lld", "Slab: %lld",
+		"KernelStack: %lld", "PageTables: %lld", "VmallocUsed: %lld",
+		"Percpu: %lld",
+	};
+	__u64 bytes = 0;
+
+	for (size_t i = 0; i < sizeof(users) / sizeof(*users); i++)
+		bytes += meminfo_bytes(users[i]);
+	return bytes / page_size();
+}
+
+static inline void use_types(char *line, void *data)
+{
+	long long *pages = data, blocks;
+	char *next = strstr(line, "type ");
+	int read;
+
+	/* The table below it has no page orders, but "Number of blocks". */
+	if (!next)
+		return;
+	next = skip_words(next, 2);
+	for (int order = 0; sscanf(next, "%lld%n", &blocks, &read) == 1; order++) {
+		next += read;
+		*pages += blocks << order;
+	}
+}
+
+/* Takes some milliseconds. */
+static inline void look(struct memory *m)
+{
+	drain_cpu_lists();
+	/* Or each CPU keeps some of the counts to itself. */
+	write_file("/proc/sys/vm/stat_refresh", "1");
+	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") +
+		  read_numbers("/proc/zoneinfo", " count: %lld");
+	m->counted = counted_pages();
+	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
+	m->by_size = free_in_blocks(0) / page_size();
+	m->top = free_in_blocks(TOP_ORDER) / page_size();
+	m->by_type = 0;
+	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+}
+
+/*
+ * KASAN keeps what was freed for some time, and has pages that nobody counts: for
+ * the shadow of areas that are still to be unmapped, and for traces of calls.
+ */
+static inline bool kernel_has_kasan(void)
+{
+	return kernel_has(" T kasan_report\n");
+}
+
+/* 0 where that cannot be told. */
+static inline long long lost_pages(const struct memory *before, const struct memory *after)
+{
+	return kernel_has_kasan() ? 0 : after->uncounted - before->uncounted;
+}
+
+static inline bool is_zero(const __u64 *words, size_t nr)
+{
+	__u64 any = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		any |= words[i];
+	return !any;
+}
+
+#endif /* HEAP_MEMORY_H */

@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Everything that is done with buffers of the system heap, by several threads at
+ * once and in random order, for as long as is asked for: buffers are allocated,
+ * mapped, synced, mapped by the kernel for different users, attached, passed on,
+ * shared with a child and with other threads, and closed.
+ *
+ * A new buffer is zero, and each page of one that is in use has a mark that no
+ * other page has.  From time to time all of it is closed, and no page, slab or
+ * mapping may be left.
+ *
+ * What a thread does depends on its seed alone, so a seed that is given again
+ * repeats it.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "drm_user.h"
+#include "heap_memory.h"
+#include "random.h"
+#include "v4l2_user.h"
+#include "../kselftest.h"
+
+#define MAX_THREADS	64
+#define NR_SLOTS	8		/* buffers of a thread */
+#define NR_SHARED	4		/* and of all of them */
+#define VKMS_LINES	16		/* the smallest framebuffer that is tried */
+#define WARM_UP_S	5
+
+/* What others may take, and caches may keep, in a run of any length. */
+#define LOST_PAGES	64
+#define KEPT_BYTES	(8 * MIB)
+
+/* Of a buffer in a slot: large enough for large leaves, and all kinds of rests. */
+static const unsigned short sizes[] = { 1, 1, 2, 3, 16, 17, 64, 127, 256, 515, 1030 };
+
+/**
+ * struct buffer - a slot
+ * @fd: the dma-buf, -1 if the slot is empty
+ * @bytes: its size
+ * @id: what the marks of its pages are made of
+ */
+struct buffer {
+	int fd;
+	size_t bytes;
+	__u64 id;
+};
+
+/**
+ * struct worker - a thread
+ * @thread: the thread
+ * @nr: its number
+ * @seed: state of its random numbers
+ * @slots: its buffers
+ * @made: buffers so far
+ * @test: the in-kernel test user, which holds a mapping now and then
+ * @vgem: an importer that attaches, -1 if there is none
+ * @v4l2: a queue, an importer that maps
+ * @counter: of instructions, -1 if nobody counts them
+ * @rounds: how many so far
+ * @busy_ns: and how long they took
+ * @op: the operation that it is at
+ * @new_bytes: size of a buffer that this makes
+ * @other: a buffer of all threads, if this is about one
+ */
+struct worker {
+	pthread_t thread;
+	int nr;
+	__u64 seed;
+	struct buffer slots[NR_SLOTS];
+	__u64 made;
+	int test;
+	int vgem;
+	struct v4l2 v4l2;
+	int counter;
+	unsigned long rounds;
+	__u64 busy_ns;
+	const char *op;
+	size_t new_bytes;
+	struct buffer *other;
+};
+
+static struct {
+	int heap;
+	int nr_workers;
+	struct worker workers[MAX_THREADS];
+	pthread_barrier_t turn;		/* of the threads, or of main() */
+	__u64 until_ns;			/* all pause then */
+	bool end;
+	pthread_mutex_t lock;		/* of shared */
+	struct buffer shared[NR_SHARED];
+	bool has_vkms;
+	pthread_mutex_t vkms_lock;	/* of vkms */
+	struct vkms vkms;
+} mix = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.vkms_lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+static __u64 first_seed;
+
+/* Ends all of it. */
+static void give_up(const struct worker *w, const char *what)
+{
+	const char *error = strerror(errno);
+
+	ksft_exit_fail_msg("%s: %s: %s; thread %d, round %lu, seed %llu\n", w->op, what,
+			   error, w->nr, w->rounds, first_seed);
+}
+
+static __u64 mark_of(const struct buffer *b, size_t at)
+{
+	return b->id ^ at;
+}
+
+static char *map_buffer(const struct worker *w, const struct buffer *b)
+{
+	char *map = map_dmabuf(b->fd, b->bytes);
+
+	if (!map)
+		give_up(w, "mmap");
+	return map;
+}
+
+static bool has_marks(const struct buffer *b, const char *map)
+{
+	for (size_t at = 0; at < b->bytes; at += page_size()) {
+		if (*(__u64 *)(map + at) != mark_of(b, at) ||
+		    *(__u64 *)(map + at + page_size() - sizeof(__u64)) != mark_of(b, at))
+			return false;
+	}
+	return true;
+}
+
+static void mark(const struct buffer *b, char *map)
+{
+	for (size_t at = 0; at < b->bytes; at += page_size()) {
+		*(__u64 *)(map + at) = mark_of(b, at);
+		*(__u64 *)(map + at + page_size() - sizeof(__u64)) = mark_of(b, at);
+	}
+}
+
+static void close_buffer(struct buffer *b)
+{
+	if (b->fd >= 0)
+		close(b->fd);
+	b->fd = -1;
+}
+
+/* The operations.  @b has a buffer, but in do_alloc(). */
+
+static void do_alloc(struct worker *w, struct buffer *b)
+{
+	const size_t bytes = w->new_bytes;
+	char *map;
+
+	close_buffer(b);
+	*b = (struct buffer){
+		.fd = heap_alloc(mix.heap, bytes),
+		.bytes = bytes,
+		.id = (__u64)(w->nr + 1) << 56 | ++w->made << 24,
+	};
+	if (b->fd < 0)
+		give_up(w, "alloc");
+	map = map_buffer(w, b);
+	if (!is_zero((__u64 *)map, bytes / sizeof(__u64)))
+		give_up(w, "a new buffer is not zero");
+	mark(b, map);
+	munmap(map, bytes);
+}
+
+static void do_close(struct worker *w, struct buffer *b)
+{
+	close_buffer(b);
+}
+
+static void do_mmap(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b);
+
+	if (!has_marks(b, map))
+		give_up(w, "someone else wrote to it");
+	munmap(map, b->bytes);
+}
+
+/* The mapping outlives its descriptor. */
+static void do_mmap_and_close(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b);
+
+	close_buffer(b);
+	if (!has_marks(b, map))
+		give_up(w, "someone else wrote to it");
+	munmap(map, b->bytes);
+}
+
+static void do_sync(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b);
+
+	if (cpu_access(b->fd, DMA_BUF_SYNC_START))
+		give_up(w, "sync start");
+	if (!has_marks(b, map))
+		give_up(w, "someone else wrote to it");
+	mark(b, map);
+	if (cpu_access(b->fd, DMA_BUF_SYNC_END))
+		give_up(w, "sync end");
+	munmap(map, b->bytes);
+}
+
+/* Mapped by the kernel, and attached: each page is where the device has it. */
+static void do_vmap(struct worker *w, struct buffer *b)
+{
+	struct dmabuf_vmap_result res;
+
+	if (vmap_test_once(w->test, b->fd,
+			   DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_HASH, 0, &res))
+		give_up(w, "vmap");
+	if (res.bad_pages)
+		give_up(w, "wrong pages");
+	if (res.kernel_hash != res.device_hash)
+		give_up(w, "kernel and device see different contents");
+}
+
+/* Stays mapped by the kernel, whatever becomes of the buffer, till the next time. */
+static void do_hold(struct worker *w, struct buffer *b)
+{
+	struct dmabuf_vmap_hold arg = { .fd = b->fd };
+
+	if (ioctl(w->test, DMABUF_VMAP_TEST_UNHOLD, &arg) && errno != ENOENT)
+		give_up(w, "unhold");
+	if (ioctl(w->test, DMABUF_VMAP_TEST_HOLD, &arg))
+		give_up(w, "hold");
+}
+
+static void do_prepare(struct worker *w, struct buffer *b)
+{
+	struct user *user = &w->v4l2.user;
+
+	if (w->v4l2.fd < 0 || b->bytes < w->v4l2.used)
+		return;
+	w->v4l2.dmabuf = b->fd;
+	w->v4l2.bytes = b->bytes;
+	if (user->ready(user) || user->map(user) || user->unmap(user))
+		give_up(w, "V4L2");
+}
+
+static void do_attach(struct worker *w, struct buffer *b)
+{
+	__u32 handle;
+
+	if (w->vgem < 0)
+		return;
+	if (drm_ret(drmPrimeFDToHandle(w->vgem, b->fd, &handle)) ||
+	    drm_ret(drmCloseBufferHandle(w->vgem, handle)))
+		give_up(w, "vgem");
+}
+
+/* There is one vkms, and whoever comes second does without. */
+static void do_commit(struct worker *w, struct buffer *b)
+{
+	const __u32 lines = b->bytes / page_size();
+	struct vkms *v = &mix.vkms;
+
+	if (!mix.has_vkms || lines < VKMS_LINES || pthread_mutex_trylock(&mix.vkms_lock))
+		return;
+	if (vkms_show(v, b->fd, page_size() / sizeof(__u32), lines) ||
+	    v->user.map(&v->user) || v->user.unmap(&v->user))
+		give_up(w, "vkms");
+	vkms_hide(v);
+	pthread_mutex_unlock(&mix.vkms_lock);
+}
+
+static void do_dup(struct worker *w, struct buffer *b)
+{
+	const int fd = fcntl(b->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		give_up(w, "dup");
+	close(b->fd);
+	b->fd = fd;
+}
+
+/* A message with a descriptor, as sendmsg() and recvmsg() take it. */
+struct passed {
+	char byte;
+	struct iovec iov;
+	union {
+		struct cmsghdr align;
+		char data[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg;
+};
+
+static void passed_init(struct passed *p)
+{
+	struct cmsghdr *c;
+
+	memset(p, 0, sizeof(*p));
+	p->iov = (struct iovec){ &p->byte, 1 };
+	p->msg = (struct msghdr){
+		.msg_iov = &p->iov,
+		.msg_iovlen = 1,
+		.msg_control = p->control.data,
+		.msg_controllen = sizeof(p->control.data),
+	};
+	c = CMSG_FIRSTHDR(&p->msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+}
+
+/* Only the message has it for a moment. */
+static void do_pass(struct worker *w, struct buffer *b)
+{
+	struct passed out, in;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends))
+		give_up(w, "socketpair");
+	passed_init(&out);
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&out.msg)), &b->fd, sizeof(b->fd));
+	if (sendmsg(ends[0], &out.msg, 0) != 1)
+		give_up(w, "sendmsg");
+	close_buffer(b);
+	passed_init(&in);
+	if (recvmsg(ends[1], &in.msg, MSG_CMSG_CLOEXEC) != 1)
+		give_up(w, "recvmsg");
+	memcpy(&b->fd, CMSG_DATA(CMSG_FIRSTHDR(&in.msg)), sizeof(b->fd));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A child has the mapping, and the descriptors of all threads. */
+static void do_fork(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b);
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(!has_marks(b, map) || munmap(map, b->bytes));
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		give_up(w, "fork");
+	if (status)
+		give_up(w, "a child does not see what its parent wrote");
+	munmap(map, b->bytes);
+}
+
+static void do_share(struct worker *w, struct buffer *b)
+{
+	struct buffer *shared = w->other;
+
+	pthread_mutex_lock(&mix.lock);
+	close_buffer(shared);
+	*shared = *b;
+	pthread_mutex_unlock(&mix.lock);
+	b->fd = -1;
+}
+
+/* Whatever is there: what is in it depends on others, what is done does not. */
+static void do_fetch(struct worker *w, struct buffer *b)
+{
+	const struct buffer *shared = w->other;
+
+	pthread_mutex_lock(&mix.lock);
+	if (shared->fd >= 0) {
+		close_buffer(b);
+		*b = *shared;
+		b->fd = fcntl(shared->fd, F_DUPFD_CLOEXEC, 0);
+	}
+	pthread_mutex_unlock(&mix.lock);
+	do_mmap(w, b);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct worker *w, struct buffer *b);
+} ops[] = {
+	{ "alloc", do_alloc },
+	{ "close", do_close },
+	{ "mmap", do_mmap },
+	{ "mmap and close", do_mmap_and_close },
+	{ "sync", do_sync },
+	{ "vmap", do_vmap },
+	{ "hold", do_hold },
+	{ "prepare", do_prepare },
+	{ "attach", do_attach },
+	{ "commit", do_commit },
+	{ "dup", do_dup },
+	{ "pass", do_pass },
+	{ "fork", do_fork },
+	{ "share", do_share },
+	{ "fetch", do_fetch },
+};
+
+/* As many random numbers in each round, whatever comes of them. */
+static void do_round(struct worker *w)
+{
+	struct buffer *b = &w->slots[below(&w->seed, NR_SLOTS)];
+	const unsigned int op = below(&w->seed, ARRAY_SIZE(ops));
+
+	w->new_bytes = sizes[below(&w->seed, ARRAY_SIZE(sizes))] * page_size();
+	w->other = &mix.shared[below(&w->seed, NR_SHARED)];
+	w->op = ops[0].name;
+	if (b->fd < 0)
+		do_alloc(w, b);
+	w->op = ops[op].name;
+	ops[op].run(w, b);
+	w->rounds++;
+}
+
+static void close_all(struct worker *w)
+{
+	struct dmabuf_vmap_hold arg = {};
+
+	for (int i = 0; i < NR_SLOTS; i++)
+		close_buffer(&w->slots[i]);
+	ioctl(w->test, DMABUF_VMAP_TEST_UNHOLD, &arg);
+}
+
+/* Instructions of this thread, where the CPU has a counter of them. */
+static int open_counter(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_HW_INSTRUCTIONS,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+static void open_users(struct worker *w)
+{
+	w->op = "open";
+	w->test = open_vmap_test();
+	if (w->test < 0)
+		give_up(w, VMAP_TEST_FILE);
+	w->vgem = drmOpen("vgem", NULL);
+	w->v4l2.fd = -1;
+	/* The other queue decides how large frames are, see v4l2_user(). */
+	if (!load_v4l2_drivers() &&
+	    v4l2_user(&w->v4l2, "encoder", &encoder, OUTPUT, -1, 0))
+		give_up(w, "V4L2");
+}
+
+static void *work(void *data)
+{
+	struct worker *w = data;
+	__u64 start;
+
+	w->counter = open_counter();
+	while (1) {
+		pthread_barrier_wait(&mix.turn);
+		if (mix.end)
+			return NULL;
+		start = now_ns();
+		while (now_ns() < mix.until_ns)
+			do_round(w);
+		w->busy_ns += now_ns() - start;
+		close_all(w);
+		pthread_barrier_wait(&mix.turn);
+	}
+}
+
+/* All threads work for so long, and close everything. */
+static void run_for(unsigned int seconds)
+{
+	mix.until_ns = now_ns() + seconds * 1000000000ULL;
+	pthread_barrier_wait(&mix.turn);
+	pthread_barrier_wait(&mix.turn);
+	for (int i = 0; i < NR_SHARED; i++)
+		close_buffer(&mix.shared[i]);
+}
+
+static void start_workers(int nr)
+{
+	mix.nr_workers = nr;
+	for (int i = 0; i < NR_SHARED; i++)
+		mix.shared[i].fd = -1;
+	pthread_barrier_init(&mix.turn, NULL, nr + 1);
+	for (int i = 0; i < nr; i++) {
+		struct worker *w = &mix.workers[i];
+
+		w->nr = i;
+		w->seed = first_seed + i;
+		for (int j = 0; j < NR_SLOTS; j++)
+			w->slots[j].fd = -1;
+		open_users(w);
+		if (pthread_create(&w->thread, NULL, work, w))
+			ksft_exit_fail_msg("no thread\n");
+	}
+}
+
+static void end_workers(void)
+{
+	mix.end = true;
+	pthread_barrier_wait(&mix.turn);
+	for (int i = 0; i < mix.nr_workers; i++)
+		pthread_join(mix.workers[i].thread, NULL);
+}
+
+/**
+ * struct report - how things are at the end of a minute
+ * @memory: where the pages are
+ * @slab: bytes of slabs
+ * @vmalloc: and of the vmalloc area
+ * @dmabufs: dma-bufs that exist
+ * @rounds: of all threads so far
+ * @busy_ns: and how long they took
+ * @instructions: and how many they were, 0 if nobody counts
+ */
+struct report {
+	struct memory memory;
+	__u64 slab;
+	__u64 vmalloc;
+	long long dmabufs;
+	unsigned long rounds;
+	__u64 busy_ns;
+	__u64 instructions;
+};
+
+static void take_report(struct report *r)
+{
+	*r = (struct report){
+		.slab = meminfo_bytes("Slab: %lld"),
+		.vmalloc = meminfo_bytes("VmallocUsed: %lld"),
+		.dmabufs = count_dmabufs(),
+	};
+	look(&r->memory);
+	for (int i = 0; i < mix.nr_workers; i++) {
+		const struct worker *w = &mix.workers[i];
+		__u64 n;
+
+		r->rounds += w->rounds;
+		r->busy_ns += w->busy_ns;
+		if (w->counter >= 0 && read(w->counter, &n, sizeof(n)) == sizeof(n))
+			r->instructions += n;
+	}
+}
+
+static void print_report(int minute, const struct report *before, const struct report *r)
+{
+	const unsigned long rounds = (r->rounds - before->rounds) ?: 1;
+	const __u64 instructions = (r->instructions - before->instructions) / rounds;
+	char counted[32] = "no count of";
+
+	if (instructions)
+		snprintf(counted, sizeof(counted), "%llu", instructions);
+	ksft_print_msg("minute %d: %lu rounds of %llu ns, %s instructions; ", minute, rounds,
+		       (r->busy_ns - before->busy_ns) / rounds, counted);
+	printf("KiB: %llu free, %llu slab, %llu vmalloc\n", meminfo_bytes("MemFree: %lld") / KIB,
+	       r->slab / KIB, r->vmalloc / KIB);
+	fflush(stdout);
+}
+
+static bool has_grown(__u64 before, __u64 after)
+{
+	return after > before + KEPT_BYTES +
+	       (kernel_has_kasan() ? meminfo_bytes("MemTotal: %lld") / 8 : 0);
+}
+
+/* What a minute has left, seen from the first. */
+static bool has_drifted(const struct report *first, const struct report *r)
+{
+	return lost_pages(&first->memory, &r->memory) > LOST_PAGES ||
+	       r->dmabufs != first->dmabufs || has_grown(first->slab, r->slab) ||
+	       has_grown(first->vmalloc, r->vmalloc);
+}
+
+static void run_minutes(unsigned int seconds, struct report *first, struct report *last)
+{
+	struct report before;
+
+	run_for(WARM_UP_S);
+	take_report(first);
+	*last = *first;
+	for (int minute = 1; seconds && !has_drifted(first, last); minute++) {
+		const unsigned int step = seconds < 60 ? seconds : 60;
+
+		before = *last;
+		run_for(step);
+		seconds -= step;
+		take_report(last);
+		print_report(minute, &before, last);
+	}
+	end_workers();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seconds = 30, threads = 4;
+	struct report first, last;
+	int opt;
+
+	first_seed = now_ns();
+	while ((opt = getopt(argc, argv, "s:t:r:")) != -1) {
+		if (opt == 's')
+			seconds = parse_number("heap_mix", optarg, 1000000);
+		else if (opt == 't')
+			threads = parse_number("heap_mix", optarg, MAX_THREADS);
+		else if (opt == 'r')
+			first_seed = parse_number("heap_mix", optarg, ~0ULL);
+		else
+			break;
+	}
+	if (opt != -1 || optind != argc || !seconds || !threads) {
+		fprintf(stderr, "Usage: heap_mix [-s SECONDS] [-t THREADS] [-r SEED]\n");
+		return 2;
+	}
+
+	ksft_print_header();
+	mix.heap = open_heap();
+	if (mix.heap < 0)
+		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
+	if (access(VMAP_TEST_FILE, R_OK | W_OK))
+		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	ksft_set_plan(5);
+	ksft_print_msg("seed %llu\n", first_seed);
+	mix.has_vkms = !vkms_open(&mix.vkms);
+	start_workers(threads);
+	run_minutes(seconds, &first, &last);
+
+	ksft_print_msg("%lld pages lost, %lld buffers left\n",
+		       lost_pages(&first.memory, &last.memory),
+		       last.dmabufs - first.dmabufs);
+	ksft_test_result(last.rounds > first.rounds, "every buffer has what it should have\n");
+	ksft_test_result(lost_pages(&first.memory, &last.memory) <= LOST_PAGES,
+			 "no page is lost\n");
+	ksft_test_result(last.dmabufs == first.dmabufs, "no buffer is left\n");
+	ksft_test_result(!has_grown(first.slab, last.slab), "slabs do not grow\n");
+	ksft_test_result(!has_grown(first.vmalloc, last.vmalloc),
+			 "the vmalloc area does not fill up\n");
+	ksft_finished();
+}
