@@ -337,8 +337,10 @@ static __always_inline void heap_run_cut(const struct heap_run *run,
 		end = round_down(run_end(run), block_pages[i]);
 		if (start >= end)
 			continue;
-		if (!done_end)
-			done_start = done_end = start;
+		if (!done_end) {
+			done_start = start;
+			done_end = start;
+		}
 		if (start < done_start)
 			piece(&levels[i], start, done_start);
 		if (done_end < end)
