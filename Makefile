@@ -117,6 +117,8 @@ help:
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
+	@echo 'make series      our changes as patches to send, in OUT/series'
+	@echo 'make check-series  each of them builds and passes checkpatch.pl'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
 	@echo 'make clean       remove what was built, keep the kernel source'
 	@echo 'make distclean   remove everything made, all of OUT'
@@ -222,6 +224,13 @@ shell: kernels modules $(INITRAMFS)
 .PHONY: lint
 lint: config
 	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+
+.PHONY: series check-series
+series: $(PRISTINE)
+	$(Q)scripts/series.sh $(KERNEL) $(ARCH)
+
+check-series: config series
+	$(Q)scripts/series-check.sh $(KERNEL) $(ARCH)
 
 .PHONY: clean distclean
 clean:
