@@ -117,6 +117,7 @@ help:
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
+	@echo 'make docs        the documentation, as HTML'
 	@echo 'make series      our changes as patches to send, in OUT/series'
 	@echo 'make check-series  each of them builds and passes checkpatch.pl'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
@@ -224,6 +225,11 @@ shell: kernels modules $(INITRAMFS)
 .PHONY: lint
 lint: config
 	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+
+.PHONY: docs
+docs: $(PRISTINE)
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) docs
+	$(Q)scripts/docs.sh $(KERNEL)
 
 .PHONY: series check-series
 series: $(PRISTINE)
