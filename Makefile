@@ -113,7 +113,8 @@ help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
-	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
+	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
+	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
@@ -197,9 +198,17 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-bench: kernels $(INITRAMFS)
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
+BENCH := icount sizes frag users wall wall-layouts wall-frag wall-users
+bench: kernels modules $(INITRAMFS)
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
+	$(Q)scripts/plots.sh $(WORK)/results.json
+
+# Of two results.json, maybe of different days or kernels
+.PHONY: compare
+compare:
+	$(Q)scripts/compare.sh '$(A)' '$(B)'
 
 .PHONY: check
 check: kernels modules $(INITRAMFS)
