@@ -96,7 +96,7 @@ FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
 MODULES := $(patsubst %,$(SRC)/%/build-$(ARCH)/modules.cpio,$(if $(filter brief,$(SCOPE)),$(TESTED),$(VARIANTS)))
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
 INITRAMFS := $(WORK)/initramfs.cpio
-TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
+TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz $(HOST)/serial-sh
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
 CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
@@ -118,6 +118,8 @@ help:
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
+	@echo 'make remote DEVICE=ssh:HOST  the bench and the tests on hardware, also by adb or serial'
+	@echo 'make artifacts   what was built, as tuxrun, LAVA and KernelCI users expect it'
 	@echo 'make docs        the documentation, as HTML'
 	@echo 'make series      our changes as patches to send, in OUT/series'
 	@echo 'make check-series  each of them builds and passes checkpatch.pl'
@@ -234,6 +236,16 @@ shell: kernels modules $(INITRAMFS)
 .PHONY: lint
 lint: config
 	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+
+# What was built, for the engine of a lab
+.PHONY: artifacts
+artifacts: kernels modules $(INITRAMFS)
+	$(Q)scripts/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
+
+# On a device that runs that kernel already
+.PHONY: remote
+remote: $(KSELFTEST) $(HOST)/serial-sh $(HOST)/ktap
+	$(Q)DEVICE='$(DEVICE)' scripts/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
 
 .PHONY: docs
 docs: $(PRISTINE)
