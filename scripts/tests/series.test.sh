@@ -94,7 +94,7 @@ applies() {
 	cp -al "$out_dir/src/$2/pristine" "$am"
 	rm -f "$am/.vmap-stamp"
 	in_kernel "$am" read-tree base
-	run in_kernel "$am" am -q --whitespace=error-all "$out_dir/series/$2"/0*[1-9]-*.patch
+	run in_kernel "$am" am -q --empty=drop --whitespace=error-all "$out_dir/series/$2"/*.patch
 	[ "$got" = 0 ]
 }
 
