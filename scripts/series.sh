@@ -226,6 +226,8 @@ case $arch in
 	;;
 esac
 [ -d "$pristine" ] || die "$pristine: not there, run scripts/fetch.sh $series"
+exec 9>"$src/.series.lock"
+flock 9
 version=$(make -s -C "$pristine" kernelversion)
 author
 pristine_repo
