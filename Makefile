@@ -96,7 +96,7 @@ FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
 MODULES := $(patsubst %,$(SRC)/%/build-$(ARCH)/modules.cpio,$(if $(filter brief,$(SCOPE)),$(TESTED),$(VARIANTS)))
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
 INITRAMFS := $(WORK)/initramfs.cpio
-TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz
+TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz $(HOST)/serial-sh
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
 CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
@@ -113,10 +113,16 @@ help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
-	@echo 'make bench       all sizes and layouts: stock, the RFC and ours side by side'
+	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
+	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
+	@echo 'make remote DEVICE=ssh:HOST  the bench and the tests on hardware, also by adb or serial'
+	@echo 'make artifacts   what was built, as tuxrun, LAVA and KernelCI users expect it'
+	@echo 'make docs        the documentation, as HTML'
+	@echo 'make series      our changes as patches to send, in OUT/series'
+	@echo 'make check-series  each of them builds and passes checkpatch.pl'
 	@echo 'make lint        look at our sources with checkpatch, sparse, shellcheck and others'
 	@echo 'make clean       remove what was built, keep the kernel source'
 	@echo 'make distclean   remove everything made, all of OUT'
@@ -194,9 +200,17 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-bench: kernels $(INITRAMFS)
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount sizes wall
+BENCH := icount sizes frag users wall wall-layouts wall-frag wall-users
+bench: kernels modules $(INITRAMFS)
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
+	$(Q)scripts/plots.sh $(WORK)/results.json
+
+# Of two results.json, maybe of different days or kernels
+.PHONY: compare
+compare:
+	$(Q)scripts/compare.sh '$(A)' '$(B)'
 
 .PHONY: check
 check: kernels modules $(INITRAMFS)
@@ -222,6 +236,28 @@ shell: kernels modules $(INITRAMFS)
 .PHONY: lint
 lint: config
 	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+
+# What was built, for the engine of a lab
+.PHONY: artifacts
+artifacts: kernels modules $(INITRAMFS)
+	$(Q)scripts/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
+
+# On a device that runs that kernel already
+.PHONY: remote
+remote: $(KSELFTEST) $(HOST)/serial-sh $(HOST)/ktap
+	$(Q)DEVICE='$(DEVICE)' scripts/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
+
+.PHONY: docs
+docs: $(PRISTINE)
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) docs
+	$(Q)scripts/docs.sh $(KERNEL)
+
+.PHONY: series check-series
+series: $(PRISTINE)
+	$(Q)scripts/series.sh $(KERNEL) $(ARCH)
+
+check-series: config series
+	$(Q)scripts/series-check.sh $(KERNEL) $(ARCH)
 
 .PHONY: clean distclean
 clean:

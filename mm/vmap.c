@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kernel mappings of physically contiguous extents: vmap() and vmap_sg()
+ * Kernel mappings of physically contiguous extents
  *
  * What is to be mapped is a sequence of extents, physically contiguous runs of
  * pages.  A cursor yields them one after the other from whatever describes the
- * memory: an array of pages, a scatterlist, or a single physical range.  One
- * walk of the page tables covers the whole virtual range and takes from the
- * cursor as it goes:
+ * memory.  One walk of the page tables covers the whole virtual range and takes
+ * from the cursor as it goes:
  *
  *   cursor   |------------ extent ------------|-- extent --|-|-|-|-- ...
  *   walk     |   PMD leaf    |   PMD leaf   |PTEs | PTEs   |P|P|P|PTEs ...
@@ -17,11 +16,11 @@
  * descends.  At the last level a run of PTEs is filled at once.  The cost is
  * that of the leaves and extents, whatever the number of pages.
  *
- * The memory comes in pieces, entries of a scatterlist or pages of an array.
- * Where a leaf would fit, the cursor loads a piece and joins those that follow
- * to one extent, as far as they are contiguous and the leaf wants them.  Where
- * none would, PTEs are filled straight from the pieces.  So nobody pays for
- * looking ahead but the leaves, and single pages cost what they have to.
+ * The memory comes in pieces, such as the pages of an array.  Where a leaf would
+ * fit, the cursor loads a piece and joins those that follow to one extent, as
+ * far as they are contiguous and the leaf wants them.  Where none would, PTEs are
+ * filled straight from the pieces.  So nobody pays for looking ahead but the
+ * leaves, and single pages cost what they have to.
  *
  * Invariants:
  *
@@ -53,7 +52,7 @@
 #include "pgalloc-track.h"
 #include "vmap.h"
 
-/* The largest leaf that vmap() and vmap_sg() use, where the arch has it. */
+/* The largest leaf of vmap() and its variants, where the arch has it. */
 static unsigned int vmap_max_leaf_shift __ro_after_init =
 	IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? BITS_PER_LONG - 1 :
 						    PAGE_SHIFT;
@@ -378,8 +377,8 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /*
- * From scatterlist entries of single pages: a loop with nothing else in it, for
- * there may be very many.  A chain entry ends it as well, as it has no length.
+ * From scatterlist entries of single pages, in a loop of their own as well.  A
+ * chain entry ends it, as it has no length.
  */
 static long vmap_fill_sg_pages(pte_t *pte, unsigned long addr,
 			       unsigned long end, struct vmap_walk *w)
@@ -427,8 +426,8 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /*
- * From an array of pages, single ones: a loop with nothing else in it, as for
- * scatterlists.  It ends at a page that follows the one before it.
+ * From an array of pages, single ones: a loop with nothing else in it, for there
+ * may be very many.  It ends at a page that follows the one before it.
  */
 static long vmap_fill_single_pages(pte_t *pte, unsigned long addr,
 				   unsigned long end, struct vmap_walk *w)

@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # bench.sh SERIES ARCH "VARIANT..." PART...: run the bench in each variant
 #
-# PART: icount  buffers of the heap, layouts of memory, and lib/test_vmalloc.c
-#       sizes   how the cost grows up to 1 GiB, counted as well
-#       wall    the time of heap buffers
-# What a part prints is $OUT/$TREE-ARCH/log/VARIANT-bench-PART.port.  No result
-# of an earlier run of the same part survives.
+# PART: icount   buffers of the heap, layouts of memory, and lib/test_vmalloc.c
+#       sizes    how the cost grows up to 1 GiB, of buffers and of layouts
+#       frag     buffers of memory that is in pieces
+#       users    DRM and V4L2, which take modules
+#       wall     the time of heap buffers; wall-layouts, wall-frag, wall-users
+#                that of the others
+# All but wall* count instructions.  What a part prints is
+# $OUT/$TREE-ARCH/log/VARIANT-bench-PART.port, and the jobs that did are
+# log/bench-PART.jobs.  No result of an earlier run of the same part survives.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +18,7 @@ set -eu
 tests=/kselftest/dmabuf-heaps
 MIB=1048576
 
-[ $# -ge 4 ] || die "usage: bench.sh SERIES ARCH \"VARIANT...\" icount|sizes|wall..."
+[ $# -ge 4 ] || die "usage: bench.sh SERIES ARCH \"VARIANT...\" PART..."
 series=$1
 arch=$2
 variants=$3
@@ -39,23 +43,31 @@ jobs() {
 	sizes)
 		# shellcheck disable=SC2046 # lists
 		echo run $tests/vmap_bench -r 2 $(mib 4 16 64 256 1024) + \
-			run $tests/vmap_layouts -r 3 -b "$(mib 4 16 64 256 1024 | paste -sd ,)" run 4m
+			run $tests/vmap_layouts -r 3 -e sg \
+			-b "65536,$(mib 1 8 1024 | paste -sd ,)" run 1m 64k 4k-scattered
+		;;
+	frag | wall-frag) echo run $tests/heap_frag -b ;;
+	users | wall-users)
+		# each queue of the V4L2 drivers takes its time
+		echo "run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -f prepare -v 64_KiB -v 128_MiB"
 		;;
 	wall) echo run $tests/vmap_bench -r 9 ;;
+	wall-layouts) echo run $tests/vmap_layouts -r 9 run 1m 64k 4k-scattered page ;;
 	*) die "$1: no such part" ;;
 	esac
 }
 
 # run VARIANT PART: 1 GiB of contiguous memory is found in 6 GiB only
 run() {
+	mode=icount
+	memory=
 	case $2 in
-	wall) mode=wall memory= ;;
-	sizes) mode=icount memory=6G ;;
-	*) mode=icount memory= ;;
+	wall*) mode=wall ;;
+	sizes) memory=6G ;;
 	esac
 	say "$1 $series $arch, $2"
-	# shellcheck disable=SC2046 # a list
-	MEMORY=$memory "$top/scripts/boot.sh" "$series" "$arch" "$1" $mode "bench-$2" $(jobs "$2")
+	# shellcheck disable=SC2086 # a list
+	MEMORY=$memory "$top/scripts/boot.sh" "$series" "$arch" "$1" $mode "bench-$2" $jobs
 }
 
 # On a busy machine an emulated guest may fail to calibrate its clock
@@ -64,7 +76,8 @@ coarse() {
 }
 
 for part; do
-	rm -f "$out/log/"*"-bench-$part.port"
+	rm -f "$out/log/"*"-bench-$part.port" "$out/log/bench-$part.jobs"
+	jobs=$(jobs "$part")
 	for variant in $variants; do
 		tries=1
 		until run "$variant" "$part"; do
@@ -75,4 +88,5 @@ for part; do
 			say "the guest's clock is too coarse, try $tries of 3"
 		done
 	done
+	echo "$jobs" >"$out/log/bench-$part.jobs"
 done

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # boot.sh SERIES ARCH VARIANT MODE NAME JOB...: run jobs in a guest
 # boot.sh SERIES ARCH VARIANT shell: an interactive guest
+# boot.sh SERIES ARCH VARIANT serve SOCKET: the same, its serial line at a socket
 # boot.sh SERIES ARCH VARIANT accel: say what ACCEL comes to here
 #
 # MODE: icount  one CPU, emulated, 1 ns of guest time is one instruction
@@ -134,6 +135,7 @@ have_parts() {
 # must not depend on that.
 add_modules() {
 	case $1 in
+	bench-*users) ;;
 	bench-*) return ;;
 	esac
 	[ -e "$out/$variant/modules.cpio" ] || return 0
@@ -163,6 +165,16 @@ run_jobs() {
 	exec "$@"
 }
 
+# serve SOCKET: for scripts/remote.sh, as if it were a board
+serve() {
+	add_modules shell
+	how=$(speed wall) || exit 1
+	# shellcheck disable=SC2086,SC2046
+	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
+		-chardev "socket,id=console,path=$1,server=on,wait=off" -serial chardev:console \
+		-append "console=$console quiet $CMDLINE $(clock wall) VARIANT=$variant -- shell"
+}
+
 run_shell() {
 	add_modules shell
 	how=$(speed wall) || exit 1
@@ -174,7 +186,7 @@ run_shell() {
 		-append "console=$console quiet $CMDLINE $(clock wall) VARIANT=$variant TERM=${TERM:-vt100} -- shell"
 }
 
-[ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|accel [NAME JOB...]"
+[ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|serve|accel [NAME JOB...]"
 series=$1
 arch=$2
 variant=$3
@@ -214,5 +226,11 @@ shell)
 	one_guest
 	run_shell
 	;;
-*) die "$mode: not one of icount, wall, shell, accel" ;;
+serve)
+	[ $# = 1 ] || die "a socket is needed"
+	have_parts
+	one_guest
+	serve "$1"
+	;;
+*) die "$mode: not one of icount, wall, shell, serve, accel" ;;
 esac

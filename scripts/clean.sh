@@ -10,9 +10,10 @@ set -eu
 [ -d "$OUT" ] || exit 0
 owned || die "OUT=$OUT: not made by this Makefile, nothing removed"
 rm -rf "$OUT/host" "$OUT"/*-x86_64 "$OUT"/*-arm64
-for v in stock patched rfc; do
+for v in stock patched rfc series docs; do
 	rm -rf "$OUT"/src/*/$v "$OUT"/src/*/$v.part.*
 done
+rm -rf "$OUT/series" "$OUT/artifacts" "$OUT/tmp" "$OUT/docs.log" "$OUT"/src/*/series.git
 [ "${1-}" = --all ] || exit 0
 rm -rf "$OUT/src" "$OUT/dl" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.vmap-out"
 rmdir --ignore-fail-on-non-empty "$OUT"

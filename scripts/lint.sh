@@ -46,27 +46,17 @@ patches() {
 		-o -path './tools/*.patch' \) -printf '%P\n' | sort
 }
 
-# checkpatch ARGS... FILE...; what it says of MAINTAINERS is for the series.
-# Without a git directory it does not ask for Python modules.
-checkpatch() {
-	GIT_DIR=/nonexistent perl "$pristine/scripts/checkpatch.pl" --root="$pristine" --strict --terse --no-summary \
-		--ignore FILE_PATH_CHANGES,COMMIT_MESSAGE,DIFF_IN_COMMIT_MSG "$@"
-}
-
 lint_checkpatch() {
 	status=0
-	# _Pragma is an operator of C; 1 is the status of findings
-	# shellcheck disable=SC2046 # lists of files
-	(cd "$top" && checkpatch -f $(kernel_c)) >"$work/found" 2>&1 || [ $? = 1 ] || status=1
-	sed -i '/Avoid CamelCase: <_Pragma>/d' "$work/found"
-	# a program has signal handlers, the types of C, a machine to run on, and
-	# libraries with names of their own
-	# shellcheck disable=SC2046
-	(cd "$top" && checkpatch --ignore VOLATILE,PREFER_KERNEL_TYPES,ARCH_DEFINES \
-		--ignore PREFER_DEFINED_ATTRIBUTE_MACRO,CAMELCASE -f $(user_c)) >>"$work/found" 2>&1 || status=1
-	# the lines around a change are not ours to align
+	checkpatch="$top/scripts/checkpatch.sh $pristine"
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	(
+		cd "$top"
+		$checkpatch -f $(kernel_c)
+		$checkpatch --programs -f $(user_c)
+	) >"$work/found" || status=1
 	for f in $(patches); do
-		checkpatch --no-signoff --ignore PARENTHESIS_ALIGNMENT - <"$top/$f" >"$work/one" 2>&1 ||
+		$checkpatch --patch --ignore COMMIT_MESSAGE,DIFF_IN_COMMIT_MSG - <"$top/$f" >"$work/one" ||
 			status=1
 		sed "s,^-:,$f:," "$work/one" >>"$work/found"
 	done

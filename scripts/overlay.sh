@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # overlay.sh SERIES VARIANT: make $OUT/src/$TREE/VARIANT what overlay.list says
+# overlay.sh SERIES VARIANT --entries: print that, a kind and a file per line
 #
 # The tree is hard-linked from pristine, so nothing is ever written through a
 # file of it: what differs is replaced by a rename.  What does not differ keeps
@@ -62,22 +63,31 @@ add_patch() {
 
 # add_cut FILE.cut: FILE less what the lines of FILE.cut name, in order: from the
 # line that begins with the first field up to the one that begins with the second.
-# The line that opens a comment belongs to the one after it.  Unlike a patch, a
-# cut does not mind what is in between, which differs among packages of a series.
+# The line that opens a comment belongs to the one after it; \t in a field is a
+# tab, and without a second field the cut goes to the end.  Unlike a patch, a cut
+# does not mind what is in between, which differs among packages of a series.
 add_cut() {
 	target=${1%.cut}
 	base "$target"
 	echo "$target" >>"$work/list"
 	awk -F '\t' '
 		NR == FNR && /^# / { next }
-		NR == FNR { from[++n] = $1; to[n] = $2; i = 1; next }
+		NR == FNR {
+			gsub(/\\t/, "\t", $1)
+			gsub(/\\t/, "\t", $2)
+			from[++n] = $1
+			to[n] = $2
+			i = 1
+			next
+		}
 		{ line = opening $0; opening = "" }
 		/^\/\*\*?$/ { opening = $0 "\n"; next }
 		!cutting && i <= n && index($0, from[i]) == 1 { cutting = 1 }
-		cutting && index($0, to[i]) == 1 { cutting = 0; i++ }
-		!cutting { print line }
+		cutting && to[i] != "" && index($0, to[i]) == 1 { cutting = 0; i++ }
+		!cutting && line == "" { blank = blank "\n"; next }
+		!cutting { print blank line; blank = "" }
 		END {
-			if (i > n)
+			if (i > n || (cutting && to[i] == ""))
 				exit
 			print (cutting ? to[i] : from[i]) >"/dev/stderr"
 			exit 1
@@ -86,8 +96,8 @@ add_cut() {
 	mv "$work/cut" "$work/tree/$target"
 }
 
-# compute: fill $work/tree and $work/list
-compute() {
+# each COMMAND: call it with the kind and the path of every file of ours
+each() {
 	entries >"$work/entries"
 	while read -r kind path; do
 		[ "$kind" != bad ] || die "${manifest##*/}: bad $path"
@@ -95,13 +105,22 @@ compute() {
 		for f in "$top"/$path; do
 			[ -f "$f" ] || continue
 			found=1
-			"add_$kind" "${f#"$top"/}"
+			"$1" "$kind" "${f#"$top"/}"
 		done
 		case $found$path in
 		1* | *"/$series/"*"*"*) ;;
 		*) die "${manifest##*/}: $path: no such file" ;;
 		esac
 	done <"$work/entries"
+}
+
+add() {
+	"add_$1" "$2"
+}
+
+# compute: fill $work/tree and $work/list
+compute() {
+	each add
 	sort -u "$work/list" -o "$work/list"
 }
 
@@ -187,7 +206,8 @@ finish() {
 	fi
 }
 
-[ $# = 2 ] || die "usage: overlay.sh SERIES VARIANT"
+[ $# = 2 ] || [ "$*" = "$1 ${2-} --entries" ] ||
+	die "usage: overlay.sh SERIES VARIANT [--entries]"
 series=$1
 variant=$2
 tree=${TREE:-$series}
@@ -195,11 +215,15 @@ manifest=${OVERLAY_LIST:-$top/scripts/overlay.list}
 src=$OUT/src/$tree
 pristine=$src/pristine
 dst=$src/$variant
-[ -d "$pristine" ] || die "$pristine: not there, run scripts/fetch.sh $series"
 cut -d '#' -f 1 "$manifest" | grep -qE "(^|,)${variant}[, 	]" ||
 	die "$variant: no such variant in ${manifest##*/}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+if [ $# = 3 ]; then
+	each echo
+	exit
+fi
+[ -d "$pristine" ] || die "$pristine: not there, run scripts/fetch.sh $series"
 mkdir "$work/tree"
 : >"$work/list"
 compute

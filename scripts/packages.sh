@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# packages.sh SERIES ARCH [--list]: install the Debian packages that are missing
+# packages.sh SERIES ARCH [bench|docs|--list]: install the Debian packages that
+# are missing, with those that only bench or the documentation takes
 #
 # As root, or with a sudo that asks nothing, they are installed; otherwise the
 # one line to run is printed and the exit status is 1.
@@ -21,6 +22,10 @@ packages() {
 	case $1 in
 	*/x86_64) echo qemu-system-x86 ;;
 	*/arm64) echo qemu-system-arm ;;
+	esac
+	case $for in
+	bench) echo jq gnuplot-nox ;;
+	docs) echo python3-sphinx ;;
 	esac
 	case $(cross_of "${1#*/}") in
 	aarch64*) echo gcc-aarch64-linux-gnu ;;
@@ -66,7 +71,8 @@ install() {
 		die "apt-get could not install: $1"
 }
 
-[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [--list]"
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|--list]"
+for=${3-}
 if [ "${3-}" = --list ]; then
 	packages "$1/$2"
 	exit

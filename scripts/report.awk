@@ -1,32 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# report.awk -v series= -v arch= -v variants="stock..." -v json=FILE RUN=FILE...:
-# variants side by side, each with how many times stock is the slower one
+# report.awk -v series= -v arch= -v variants="stock..." -v json=FILE -v md=FILE
+# -v about=TEXT RUN=FILE...: variants side by side, each with how many times stock
+# is the slower one
 #
 # Each RUN is VARIANT-MODE, MODE being icount or wall, and may be given more than
 # once.  Its FILE is what a guest has printed, of which these lines count,
-# separated by tabs (see vmap_bench, vmap_layouts and test_vmalloc):
+# separated by tabs (see vmap_bench, vmap_layouts, heap_frag, users.h, test_vmalloc):
 #	bench user layout op bytes rounds min median max
 #	leaves bytes pud pmd cont pte table_bytes nents
 #	layout user layout bytes pud pmd cont pte table_bytes nents
-# The medians are printed; results.json has everything:
-#
-# {
-#   "schema": "vmap-results", "version": 1,
-#   "series": "6.12", "arch": "x86_64",
-#   "results": [
-#     { "variant": "stock|rfc|patched", "mode": "icount|wall",
-#       "unit": "instructions|ns", "user": "kernel|sg|pages|test_vmalloc",
-#       "layout": "fresh", "op": "alloc|mmap|vmap|vunmap|free",
-#       "bytes": 134217728, "rounds": 5, "min": 1, "median": 2, "max": 3,
-#       "extents": 1, "leaves": 64 }, ...
-#   ]
-# }
-#
-# The user is the in-kernel user of a heap buffer, vmap_sg() of a table (or what
-# heaps do without it), vmap() of an array of pages, or lib/test_vmalloc.c, where
-# op is the test.  Extents (entries of the sg_table) and leaves are those of what
-# a vmap has made.  A change of the meaning of a field raises "version"; a new
-# field does not.
+# The medians are printed; json has everything, as Documentation/results.rst says,
+# and begins with the fields of about; md is a table for people.
 
 function fail(what) {
 	print "report: " what > "/dev/stderr"
@@ -77,17 +61,21 @@ BEGIN {
 		for (j = 1; j <= nmodes; j++)
 			same_keys(variant[i], modes[j])
 	sort_keys()
-	table("kernel", "buffers of the heap, fresh memory", "op")
+	table("kernel", "buffers of the heap", "layout")
 	table("sg", "vmap_sg() of memory in blocks", "layout")
 	table("pages", "vmap() of an array of the same pages", "layout")
+	table("", "users of dma_buf_vmap()", "user")
 	table("test_vmalloc", "lib/test_vmalloc.c", "test")
 	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
+	print_spread()
 	write_json()
+	write_markdown()
 	exit
 }
 
 function read_run(run, path,    line, f, n, lines, status) {
 	while ((status = (getline line < path)) > 0) {
+		sub(/^# /, "", line)
 		n = split(line, f, "\t")
 		if (f[1] == "bench") {
 			read_bench(run, path, line, f, n)
@@ -116,7 +104,7 @@ function read_bench(run, path, line, f, n,    key, part) {
 	}
 	split(run, part, "-")
 	seen[part[2], key] = path
-	measured[part[2], f[2]] = 1
+	measured[part[2], is_user(f[2]) ? "" : f[2]] = 1
 	if ((run, key) in median)
 		fail(path ": " f[4] " of " size_of(f[5]) " appears twice")
 	rounds[run, key] = f[6]
@@ -128,6 +116,9 @@ function read_bench(run, path, line, f, n,    key, part) {
 # The count of the leaves, behind field at
 function read_leaves(key, f, at) {
 	leaves[key] = f[at + 1] + f[at + 2] + f[at + 3] + f[at + 4]
+	levels[key] = sprintf("\"pud\": %d, \"pmd\": %d, \"cont\": %d, \"pte\": %d",
+		f[at + 1], f[at + 2], f[at + 3], f[at + 4])
+	tables[key] = f[at + 5]
 	extents[key] = f[at + 6]
 }
 
@@ -155,14 +146,19 @@ function sort_keys(    i, j, f, order, n, key) {
 	}
 }
 
-# All operations of a user, a line each
+# Of DRM or V4L2, whatever their names are
+function is_user(user) {
+	return user !~ /^(kernel|sg|pages|test_vmalloc)$/
+}
+
+# All operations of a user, a line each; of DRM and V4L2 if it is empty
 function table(user, title, second,    i, j, f, n, m, shown) {
 	for (i = 1; i <= nmodes; i++)
 		if ((modes[i], user) in measured)
 			m[++n] = modes[i]
 	for (i = 1; i <= nkeys; i++) {
 		split(keys[i], f, FS)
-		if (f[1] != user)
+		if (f[1] != user && (user || !is_user(f[1])))
 			continue
 		if (!shown++)
 			header(title, second, n, m)
@@ -184,17 +180,17 @@ function header(title, second, n, m,    i, j) {
 	printf "\n%-8s %-*s", "size", second_width(second), second
 	for (i = 1; i <= n; i++)
 		printf " | %*s", width[m[i]] * nvariants + 10 * (nvariants - 1), what[m[i]]
-	printf second == "test" ? "\n" : " | extents leaves\n"
+	printf second ~ /^(test|user)$/ ? "\n" : " | extents leaves tables\n"
 }
 
 function second_width(second) {
-	return second == "op" ? 7 : second == "layout" ? 19 : 37
+	return second == "layout" ? 19 : second == "user" ? 33 : 37
 }
 
 # How a line begins
 function name(user, f) {
-	if (user == "kernel")
-		printf "%-8s %-7s", size_of(f[3]), f[4]
+	if (!user)
+		printf "%-8s %-21s %-11s", size_of(f[3]), f[1], f[4]
 	else if (user == "test_vmalloc")
 		printf "%-8s %-37s", size_of(f[3]), f[4]
 	else
@@ -219,14 +215,81 @@ function cells(mode, key,    i, stock, other) {
 }
 
 # What the last variant has made of it
-function shape(user, f,    key) {
-	key = variant[nvariants] "-icount\t" f[1] "\t" f[2] "\t" f[3]
-	if (f[4] == "vmap" && key in leaves)
-		printf " | %7d %6d", extents[key], leaves[key]
+function shape(user, f,    key, mode) {
+	for (mode in width) {
+		key = variant[nvariants] "-" mode "\t" f[1] "\t" f[2] "\t" f[3]
+		if (f[4] == "vmap" && key in leaves) {
+			printf " | %7d %6d %6d", extents[key], leaves[key], tables[key]
+			return
+		}
+	}
+}
+
+# How far rounds are apart, (max - min) / median, where that is the most
+function print_spread(    i, j, k, run, s, most, worst, f) {
+	for (j = 1; j <= nmodes; j++) {
+		most = 0
+		for (i = 1; i <= nvariants; i++)
+			for (k = 1; k <= nkeys; k++) {
+				run = variant[i] "-" modes[j]
+				if (!((run, keys[k]) in median) || !median[run, keys[k]])
+					continue
+				s = (max[run, keys[k]] - min[run, keys[k]]) / median[run, keys[k]]
+				if (s >= most) {
+					most = s
+					worst = variant[i] FS keys[k]
+				}
+			}
+		if (most) {
+			split(worst, f, FS)
+			printf "Rounds of %s are at most %.*f%% of the median apart: %s of %s (%s, %s, %s).\n",
+				what[modes[j]], most < 0.1 ? 2 : 0, 100 * most, f[5], size_of(f[4]), f[2], f[3], f[1]
+		}
+	}
+}
+
+# A row of the table for people, if all that it takes was measured
+function row(label, user, layout, op, bytes,    key, i, line, stock) {
+	key = user FS layout FS bytes FS op
+	if (!((md_mode, key) in seen))
+		return
+	stock = median[variant[1] "-" md_mode, key]
+	line = sprintf("| %-8s | %-36s |", size_of(bytes), label)
+	for (i = 1; i <= nvariants; i++)
+		line = line sprintf(" %11s |", show(md_mode, median[variant[i] "-" md_mode, key]))
+	printf "%s %7s |\n", line, ratio(stock, median[variant[nvariants] "-" md_mode, key]) > md
+}
+
+# What the README and a cover letter show: instructions, or time if none are counted
+function write_markdown(    i, n, op, sizes) {
+	md_mode = ("icount", "kernel") in measured ? "icount" : "wall"
+	printf "| %-8s | %-36s |", "size", "operation" > md
+	for (i = 1; i <= nvariants; i++)
+		printf " %11s |", variant[i] > md
+	printf " %7s |\n|----------|--------------------------------------|", "ratio" > md
+	for (i = 1; i <= nvariants; i++)
+		printf "------------:|" > md
+	print "--------:|" > md
+	n = split("4096 65536 1048576 8388608 134217728 1073741824", sizes, " ")
+	for (i = 1; i <= n; i++)
+		row("vmap", "kernel", "fresh", "vmap", sizes[i])
+	n = split("vunmap mmap alloc free", op, " ")
+	for (i = 1; i <= n; i++)
+		row(op[i], "kernel", "fresh", op[i], 134217728)
+	row("vmap, 1 MiB blocks", "sg", "1m", "vmap", 134217728)
+	row("vmap, 64 KiB blocks", "sg", "64k", "vmap", 134217728)
+	row("vmap, scattered pages", "sg", "4k-scattered", "vmap", 134217728)
+	for (i = 1; i <= n; i++)
+		row(op[i] ", fragmented memory", "kernel", "fragmented", op[i], 134217728)
+	row("vmap, fragmented memory", "kernel", "fragmented", "vmap", 134217728)
+	row("system_heap_vmap() in a vkms commit", "vkms-atomic", "fresh", "heap-vmap", 134217728)
+	row("vmap() of an array of one page", "pages", "page", "vmap", 4096)
+	if (close(md))
+		fail(md ": cannot be written")
 }
 
 function write_json(    i, j, k, f, run, sep, key) {
-	printf "{\n  \"schema\": \"vmap-results\", \"version\": 1,\n" > json
+	printf "{\n  \"schema\": \"vmap-results\", \"version\": 1,\n  %s,\n", about > json
 	printf "  \"series\": \"%s\", \"arch\": \"%s\",\n  \"results\": [", series, arch > json
 	for (j = 1; j <= nmodes; j++)
 		for (i = 1; i <= nvariants; i++)
@@ -240,7 +303,7 @@ function write_json(    i, j, k, f, run, sep, key) {
 				printf "\"rounds\": %s, \"min\": %s, \"median\": %s, \"max\": %s", rounds[run, keys[k]], min[run, keys[k]], median[run, keys[k]], max[run, keys[k]] > json
 				key = run "\t" f[1] "\t" f[2] "\t" f[3]
 				if (f[4] == "vmap" && key in leaves)
-					printf ", \"extents\": %d, \"leaves\": %d", extents[key], leaves[key] > json
+					printf ", \"extents\": %d, \"leaves\": %d, %s, \"table_bytes\": %d", extents[key], leaves[key], levels[key], tables[key] > json
 				printf " }" > json
 				sep = ","
 			}

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernel mappings of memory that is described by an sg_table.
- *
- * Beside vmap(), in a header of its own: linux/vmalloc.h is included nearly
- * everywhere, and a line in it rebuilds the kernel.
+ * Variants of vmap(), and what they are made of, in a header of their own:
+ * linux/vmalloc.h is included nearly everywhere, and a line in it rebuilds the
+ * kernel.
  */
 #ifndef _LINUX_VMAP_H
 #define _LINUX_VMAP_H

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kernel-tests: in the guest, the kernel's own tests that are modules, as TAP, but
-# for test_vmalloc.  See Documentation/kernel-tests.rst.
+# for test_vmalloc.  See Documentation/vmap/kernel-tests.rst.
 #
 # KUnit suites run when their module is loaded, and report in debugfs; init's job
 # "kunit" prints that.

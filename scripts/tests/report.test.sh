@@ -82,18 +82,22 @@ json_has() {
 
 runs
 check "the table: instructions, wall time, extents and leaves" \
-	prints '^128 MiB  vmap +[|] +3,486,700 +8,000 +435.8x [|] +3.49 ms +348.67 us +10.0x [|] +3 +64$' report
+	prints '^128 MiB  fresh +vmap +[|] +3,486,700 +8,000 +435.8x [|] +3.49 ms +348.67 us +10.0x [|] +3 +64 +4096$' report
 check "a table of layouts" prints '^128 MiB  64k +vmap +[|] +3,600,000 +360,000 +10.0x$' report
 check "a table of the tests of vmalloc" \
 	prints '^4 KiB +fix_size_alloc_test +[|] +7,000 +7,000 +1.00x$' report
 check "says what instructions are not" prints 'path length, not cache, TLB or barrier cost' report
 check "three variants side by side" \
-	prints '^128 MiB  vunmap +[|] +334,900 +167,450 +2.00x +3,000 +111.6x [|] +334.90 us +167.45 us' \
+	prints '^128 MiB  fresh +vunmap +[|] +334,900 +167,450 +2.00x +3,000 +111.6x [|] +334.90 us +167.45 us' \
 	compare 'stock rfc patched'
 runs
 report >/dev/null
 check "results.json: schema" json_has '"schema": "vmap-results", "version": 1'
-check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vmap", "bytes": 134217728, "rounds": 5, "min": 7000, "median": 8000, "max": 9000, "extents": 3, "leaves": 64 }'
+check "results.json: is JSON, and says how it was made" eval "! command -v jq >out || jq -e '.command == \"make KERNEL=6.12 ARCH=x86_64\"
+	and (.jobs | has(\"wall\")) and .config' $json >out 2>&1"
+check "results.md: a row" grep -qE '^[|] 128 MiB +[|] vmap +[|] +3,486,700 [|] +8,000 [|] +435.8x [|]$' \
+	out.d/6.12-x86_64/results.md
+check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vmap", "bytes": 134217728, "rounds": 5, "min": 7000, "median": 8000, "max": 9000, "extents": 3, "leaves": 64, "pud": 0, "pmd": 60, "cont": 0, "pte": 4, "table_bytes": 4096 }'
 : >$log/patched-bench-icount.port
 check "an empty run" no_table 'patched-bench-icount.port: holds no bench line$'
 rm $log/patched-bench-icount.port
