@@ -149,16 +149,6 @@ lint_sparse() {
 	compiled sparse $status
 }
 
-lint_coccicheck() {
-	command -v spatch >/dev/null || {
-		skipped coccicheck "coccinelle is not installed"
-		return
-	}
-	status=0
-	kmake patched C=2 CHECK=scripts/coccicheck MODE=report || status=1
-	compiled coccicheck $status
-}
-
 [ $# = 2 ] || die "usage: lint.sh SERIES ARCH"
 series=$1
 arch=$2
@@ -169,9 +159,8 @@ lint_checkpatch
 lint_kernel_doc
 lint_shell
 lint_fragments
-say "compiling our objects with W=1, sparse and coccicheck"
+say "compiling our objects with W=1 and sparse"
 lint_w1
 lint_w1_clang
 lint_sparse
-lint_coccicheck
 [ $failures = 0 ] || die "$failures failed"
