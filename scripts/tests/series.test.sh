@@ -101,7 +101,8 @@ applies() {
 # same_as DIR: what git am has made, to the byte
 same_as() {
 	in_kernel "$1" diff --name-only HEAD -- >out
-	in_kernel "$1" ls-files -o -- ':!/build-*' ':!/.overlay*' ':!/.vmap-stamp' >>out
+	in_kernel "$1" ls-files -o -- ':!/build-*' ':!/.overlay*' ':!/.vmap-stamp' \
+		':!/.checkpatch-*' >>out
 	[ ! -s out ]
 }
 
