@@ -24,7 +24,9 @@ V ?= 0
 KNOWN_KERNEL := 6.12 7.3
 READY_KERNEL := $(KNOWN_KERNEL)
 KNOWN_ARCH := x86_64 arm64
-READY_ARCH := x86_64
+READY_ARCH_6.12 := $(KNOWN_ARCH)
+READY_ARCH_7.3 := x86_64
+READY_ARCH := $(READY_ARCH_$(KERNEL))
 KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
 KNOWN_ACCEL := auto tcg kvm
@@ -39,7 +41,7 @@ READY_V := $(KNOWN_V)
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
 	$(error $1=$($1): not one of $(KNOWN_$1)), \
 	$(if $(filter $(READY_$1),$($1)),, \
-	$(error $1=$($1): does not work yet, only $(READY_$1) does)))
+	$(error $1=$($1): does not work yet$(if $(filter ARCH,$1), with KERNEL=$(KERNEL)), only $(READY_$1) does)))
 
 # one-path NAME: make and kbuild split paths at spaces and colons
 one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
@@ -224,10 +226,10 @@ users: kernels modules $(INITRAMFS)
 soak: kernels modules $(INITRAMFS)
 	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT) '$(MINUTES)'
 
-# All series on all architectures
+# All series, each on the architectures that work
 .PHONY: check-all
 check-all:
-	$(Q)scripts/check-all.sh $(foreach a,$(READY_ARCH),$(READY_KERNEL:%=%-$a))
+	$(Q)scripts/check-all.sh $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)

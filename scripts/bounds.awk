@@ -82,7 +82,7 @@ END {
 	if (kernel == "7.3-x86_64")
 		stock_is(3814943, 343827)
 	if (kernel == "6.12-arm64")
-		stock_is(3797264, 432656)
+		stock_is(3517780, 439115)
 	if (kernel == "7.3-arm64")
 		stock_is(4517696, 629712)
 	if (variant == "patched") {
