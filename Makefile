@@ -226,10 +226,11 @@ users: kernels modules $(INITRAMFS)
 soak: kernels modules $(INITRAMFS)
 	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT) '$(MINUTES)'
 
-# All series, each on the architectures that work
+# All series, each on the architectures that work, unless told which
+CHECKED ?= $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))
 .PHONY: check-all
 check-all:
-	$(Q)scripts/check-all.sh $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))
+	$(Q)scripts/check-all.sh $(CHECKED)
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)
