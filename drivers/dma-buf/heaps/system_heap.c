@@ -751,7 +751,7 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
  * @end: end of the mapping
  * @sg: entry of the table
  * @left: pages of @sg that are not yet mapped
- * @pte: maps the first of them
+ * @pte: maps the first of them, but for being special
  */
 struct heap_mmap {
 	struct mm_struct *mm;
@@ -768,11 +768,14 @@ static void heap_mmap_load(struct heap_mmap *m, struct scatterlist *sg,
 {
 	m->sg = sg;
 	m->left = (sg->length >> PAGE_SHIFT) - skip;
-	m->pte = pte_mkspecial(pfn_pte(page_to_pfn(sg_page(sg)) + skip,
-				       m->prot));
+	m->pte = pfn_pte(page_to_pfn(sg_page(sg)) + skip, m->prot);
 }
 
-/* Fill what is left of a page table, which is locked, from @ptep on. */
+/*
+ * Fill what is left of a page table, which is locked, from @ptep on.  The compiler
+ * is to see that each PTE is special: what arm64 does for others is nothing that a
+ * module may call.
+ */
 static int heap_mmap_table(pte_t *ptep, unsigned long addr, void *data)
 {
 	struct heap_mmap *m = data;
@@ -781,7 +784,7 @@ static int heap_mmap_table(pte_t *ptep, unsigned long addr, void *data)
 	for (; addr != end; addr += PAGE_SIZE, ptep++) {
 		if (!m->left)
 			heap_mmap_load(m, sg_next(m->sg), 0);
-		set_pte_at(m->mm, addr, ptep, m->pte);
+		set_pte_at(m->mm, addr, ptep, pte_mkspecial(m->pte));
 		m->pte = pte_next_pfn(m->pte);
 		m->left--;
 	}
