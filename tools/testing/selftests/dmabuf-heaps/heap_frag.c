@@ -7,6 +7,7 @@
  * with -b, that is all it does with the buffers.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -110,6 +111,17 @@ static void use_up_blocks(void)
 		if (heap_alloc(heap, page_align(left / 2)) < 0)
 			fail("ballast");
 	}
+}
+
+/* Pages that one CPU has freed are in its own lists, where no other finds them. */
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		fail("sched_setaffinity");
 }
 
 static void fragment_memory(void)
@@ -303,6 +315,7 @@ int main(int argc, char **argv)
 	/* Or the pieces are put together again before they are used. */
 	snprintf(proactive, sizeof(proactive), "%lld", read_numbers(PROACTIVE, "%lld"));
 	write_file(PROACTIVE, "0");
+	stay_on_this_cpu();
 	fragment_memory();
 	blocks = free_block_bytes();
 	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
