@@ -7,7 +7,6 @@
  * with -b, that is all it does with the buffers.
  */
 #define _GNU_SOURCE
-#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,6 +23,7 @@
 #define BLOCK_ORDER	4
 #define BLOCKS_BYTES	(2 * MIB)
 #define MAX_BALLAST	256
+#define MAX_REFRESH	100
 
 #define ROUNDS		3
 /* As many as it takes until what was in pieces is given back in pieces. */
@@ -100,6 +100,16 @@ static void free_every_other_page(char *map, size_t bytes)
 	close(pagemap);
 }
 
+/*
+ * CPUs keep what they have freed in lists by its use, and what was movable is of no
+ * use to a buffer: have them give it back, an eighth at a time.
+ */
+static void wait_for_free(__u64 bytes)
+{
+	for (int i = 0; i < MAX_REFRESH && free_bytes() < bytes; i++)
+		write_file("/proc/sys/vm/stat_refresh", "1");
+}
+
 /* What is left of larger blocks goes into buffers that are never closed. */
 static void use_up_blocks(void)
 {
@@ -113,17 +123,6 @@ static void use_up_blocks(void)
 	}
 }
 
-/* Pages that one CPU has freed are in its own lists, where no other finds them. */
-static void stay_on_this_cpu(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sched_getcpu(), &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		fail("sched_setaffinity");
-}
-
 static void fragment_memory(void)
 {
 	size_t bytes;
@@ -132,6 +131,7 @@ static void fragment_memory(void)
 	fill_with_buffers(2 * PIECES_BYTES + RESERVE_BYTES);
 	map = fill_with_pages(&bytes);
 	free_every_other_page(map, bytes);
+	wait_for_free(PIECES_BYTES);
 	use_up_blocks();
 }
 
@@ -315,7 +315,6 @@ int main(int argc, char **argv)
 	/* Or the pieces are put together again before they are used. */
 	snprintf(proactive, sizeof(proactive), "%lld", read_numbers(PROACTIVE, "%lld"));
 	write_file(PROACTIVE, "0");
-	stay_on_this_cpu();
 	fragment_memory();
 	blocks = free_block_bytes();
 	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
