@@ -78,7 +78,8 @@ speed() {
 	fi
 	how=$(accel) || exit 1
 	[ "$how" = kvm ] || how=tcg,thread=multi
-	echo "-accel $how -smp 2"
+	# An x86 kernel without ACPI reads the MP table, which has a CPU per socket
+	echo "-accel $how -smp 2,sockets=2"
 }
 
 # clock MODE: kernel parameters that spare an emulated x86 guest from measuring

@@ -63,12 +63,15 @@ guest_ended() {
 	6) ok="not ok" outcome="a stage hung" ;;
 	*) ok="not ok" outcome="status $3" ;;
 	esac
-	printf 'TAP version 13\n1..2\n%s 1 - %s %s: guest ends well%s\n' "$ok" "$1" "$2" \
+	printf 'TAP version 13\n1..3\n%s 1 - %s %s: guest ends well%s\n' "$ok" "$1" "$2" \
 		"${outcome:+ ($outcome)}" >"$results/$1-$2-guest.tap"
 	# A cache that is wrong about one file may put an old kernel into a new image
 	ok="not ok"
 	! grep -aqs "Linux version .* #$(cat "$out/$1/.version") " "$out/log/$1-$2.console" || ok=ok
 	echo "$ok 2 - $1 $2: runs the kernel of the last build" >>"$results/$1-$2-guest.tap"
+	ok="not ok"
+	! grep -aqs "Brought up .* 2 CPUs" "$out/log/$1-$2.console" || ok=ok
+	echo "$ok 3 - $1 $2: has two CPUs, so that they can race" >>"$results/$1-$2-guest.tap"
 	outcome=
 }
 
