@@ -23,7 +23,7 @@
 #define BLOCK_ORDER	4
 #define BLOCKS_BYTES	(2 * MIB)
 #define MAX_BALLAST	256
-#define MAX_REFRESH	100
+#define MAX_SECONDS	60
 
 #define ROUNDS		3
 /* As many as it takes until what was in pieces is given back in pieces. */
@@ -101,13 +101,14 @@ static void free_every_other_page(char *map, size_t bytes)
 }
 
 /*
- * CPUs keep what they have freed in lists by its use, and what was movable is of no
- * use to a buffer: have them give it back, an eighth at a time.
+ * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
+ * pages is then of no use to a buffer, and nobody takes it back where there is nothing
+ * to reclaim.  But each second they let some of it go.
  */
 static void wait_for_free(__u64 bytes)
 {
-	for (int i = 0; i < MAX_REFRESH && free_bytes() < bytes; i++)
-		write_file("/proc/sys/vm/stat_refresh", "1");
+	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++)
+		sleep(1);
 }
 
 /* What is left of larger blocks goes into buffers that are never closed. */
@@ -138,9 +139,11 @@ static void fragment_memory(void)
 /* A buffer, mapped.  Its times are those of @round. */
 static __u64 *make_buffer(int round, int *dmabuf)
 {
-	__u64 start = now_ns();
+	__u64 start;
 	void *map;
 
+	wait_for_free(BUFFER_BYTES + RESERVE_BYTES);
+	start = now_ns();
 	*dmabuf = heap_alloc(heap, BUFFER_BYTES);
 	ns[ALLOC][round] = now_ns() - start;
 	if (*dmabuf < 0)
