@@ -16,15 +16,15 @@ packages() {
 	echo perl xz-utils lz4 kmod cpio rsync patch ccache pkgconf libdrm-dev
 	# the guest's userland
 	echo mksh toybox
-	# the picture that it draws
-	echo netpbm
+	# the picture that it draws, and the figures that it has
+	echo netpbm jq
 	# the machine
 	case $1 in
 	*/x86_64) echo qemu-system-x86 ;;
 	*/arm64) echo qemu-system-arm ;;
 	esac
 	case $for in
-	bench) echo jq gnuplot-nox ;;
+	bench) echo gnuplot-nox ;;
 	docs) echo python3-sphinx ;;
 	esac
 	case $(cross_of "${1#*/}") in

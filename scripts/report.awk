@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# report.awk -v series= -v arch= -v variants="stock..." -v json=FILE -v md=FILE
+# figures.awk report.awk -v series= -v arch= -v variants="stock..." -v json=FILE -v md=FILE
 # -v about=TEXT RUN=FILE...: variants side by side, each with how many times stock
 # is the slower one
 #
@@ -9,28 +9,13 @@
 #	bench user layout op bytes rounds min median max
 #	leaves bytes pud pmd cont pte table_bytes nents
 #	layout user layout bytes pud pmd cont pte table_bytes nents
-# The medians are printed; json has everything, as Documentation/results.rst says,
+# The medians are printed; json has everything, as Documentation/vmap/results.rst says,
 # and begins with the fields of about; md is a table for people.
 
 function fail(what) {
 	print "report: " what > "/dev/stderr"
 	failed = 1
 	exit 1
-}
-
-function commas(n,    s) {
-	s = sprintf("%.0f", n)
-	while (match(s, /^[0-9]+[0-9][0-9][0-9]/))
-		s = substr(s, 1, RLENGTH - 3) "," substr(s, RLENGTH - 2)
-	return s
-}
-
-function size_of(bytes) {
-	if (bytes >= 1048576 && bytes % 1048576 == 0)
-		return bytes / 1048576 " MiB"
-	if (bytes >= 1024 && bytes % 1024 == 0)
-		return bytes / 1024 " KiB"
-	return bytes " B"
 }
 
 function time_of(ns) {

@@ -5,7 +5,7 @@
 #
 # VARIANT and PART are those of bench.sh, or remote for what remote.sh brought,
 # with RESULTS=remote for other names of the files.  results.json is described in
-# Documentation/results.rst; results.md has what the README shows of it.
+# Documentation/vmap/results.rst; results.md has what the README shows of it.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -53,7 +53,7 @@ done
 
 rm -f "$json" "$md"
 # shellcheck disable=SC2086 # a list
-awk -f "$top/scripts/report.awk" -v series="$series" -v arch="$arch" \
+awk -f "$top/scripts/figures.awk" -f "$top/scripts/report.awk" -v series="$series" -v arch="$arch" \
 	-v variants="$variants" -v json="$json.part" -v md="$md.part" \
 	-v about="$(about "$@" | paste -sd ' ')" $runs || {
 	rm -f "$json.part" "$md.part"

@@ -1,21 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# users.awk STOCK PATCHED: what real users of dma_buf_vmap() cost, stock beside
+# figures.awk users.awk STOCK PATCHED: what real users of dma_buf_vmap() cost, stock beside
 # patched, from the ports of two guests under icount, lines separated by tabs:
 #	bench user layout op bytes rounds min median max
 #	share user bytes percent
 # -v tap=FILE: writes there, as TAP, whether a commit of 128 MiB by vkms costs the
 # heap at most a fiftieth of stock's instructions.
-
-function commas(n,    s) {
-	s = sprintf("%.0f", n)
-	while (match(s, /^[0-9]+[0-9][0-9][0-9]/))
-		s = substr(s, 1, RLENGTH - 3) "," substr(s, RLENGTH - 2)
-	return s
-}
-
-function size_of(bytes) {
-	return bytes >= 1048576 ? bytes / 1048576 " MiB" : bytes / 1024 " KiB"
-}
 
 function ratio(key) {
 	return value["patched", key] > 0 ? value["stock", key] / value["patched", key] : 0

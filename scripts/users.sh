@@ -33,4 +33,5 @@ for v in stock "$variant"; do
 		users "$v" run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -f prepare
 	fi
 done
-awk -v tap="$tap" -f "$top/scripts/users.awk" "$out/log/stock-users.port" "$out/log/$variant-users.port"
+awk -v tap="$tap" -f "$top/scripts/figures.awk" -f "$top/scripts/users.awk" \
+	"$out/log/stock-users.port" "$out/log/$variant-users.port"

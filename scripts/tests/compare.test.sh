@@ -5,11 +5,6 @@
 set -eu
 . "$(dirname "$0")/tap.sh"
 
-command -v jq >/dev/null || {
-	echo "1..0 # SKIP no jq, which make bench installs"
-	exit
-}
-
 # results VMAP WALL: of 128 MiB in the patched kernel, stock's are what they are
 results() {
 	cat <<END

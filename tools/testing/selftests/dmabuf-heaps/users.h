@@ -23,26 +23,9 @@
 /* Who exports a buffer. */
 enum exporter { SYSTEM, CMA, UDMABUF };
 
-static inline int cma_alloc(size_t bytes)
+/* Of a heap that is open, which is closed. */
+static inline int alloc_and_close(int heap, size_t bytes)
 {
-	/* The name in 6.12, and the one since. */
-	static const char * const names[] = {
-		"/dev/dma_heap/reserved", "/dev/dma_heap/default_cma_region",
-	};
-	int heap = -1, dmabuf;
-
-	for (size_t i = 0; heap < 0 && i < sizeof(names) / sizeof(*names); i++)
-		heap = open(names[i], O_RDONLY | O_CLOEXEC);
-	if (heap < 0)
-		return -1;
-	dmabuf = heap_alloc(heap, bytes);
-	close(heap);
-	return dmabuf;
-}
-
-static inline int system_alloc(size_t bytes)
-{
-	const int heap = open_heap();
 	int dmabuf;
 
 	if (heap < 0)
@@ -50,6 +33,19 @@ static inline int system_alloc(size_t bytes)
 	dmabuf = heap_alloc(heap, bytes);
 	close(heap);
 	return dmabuf;
+}
+
+static inline int cma_alloc(size_t bytes)
+{
+	/* The name in 6.12, and the one since. */
+	static const char * const names[] = {
+		"/dev/dma_heap/reserved", "/dev/dma_heap/default_cma_region",
+	};
+	int heap = -1;
+
+	for (size_t i = 0; heap < 0 && i < sizeof(names) / sizeof(*names); i++)
+		heap = open(names[i], O_RDONLY | O_CLOEXEC);
+	return alloc_and_close(heap, bytes);
 }
 
 static inline int udmabuf_alloc(size_t bytes)
@@ -80,7 +76,7 @@ static inline int exporter_alloc(enum exporter exporter, size_t bytes)
 	case UDMABUF:
 		return udmabuf_alloc(bytes);
 	default:
-		return system_alloc(bytes);
+		return alloc_and_close(open_heap(), bytes);
 	}
 }
 
