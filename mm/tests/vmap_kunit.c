@@ -1832,12 +1832,16 @@ static void area_list_free(void *arg)
 	vm_unmap_aliases();
 }
 
-/* Take all of the address space but for holes that are too small for a leaf. */
+/*
+ * Take all of the address space but for holes that are too small for a leaf; by no
+ * more than 2^31 pages at once, since vmalloc's pools tell sizes by 32 bits.
+ */
 static void area_list_fill(struct vm_struct **list)
 {
 	unsigned long size;
 
-	size = rounddown_pow_of_two(VMALLOC_END - VMALLOC_START);
+	size = min(rounddown_pow_of_two(VMALLOC_END - VMALLOC_START),
+		   BIT(31) << PAGE_SHIFT);
 	while (size >= PMD_SIZE) {
 		struct vm_struct *area = area_alloc(size, 1, VMALLOC_START,
 						    VMALLOC_END);
