@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The system heap when memory is in pieces: memory is filled, every other page
- * is freed, and buffers are made of what is left, single pages for the most part.
+ * The system heap when memory is in pieces: memory is filled, every other page is
+ * pinned, so that no compaction moves it, and the rest is freed, of which buffers are
+ * made, single pages for the most part.
  *
  * Prints how long it took as well, in ns, for those who compare two kernels;
  * with -b, that is all it does with the buffers.
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "heap_user.h"
 #include "../kselftest.h"
@@ -29,7 +31,9 @@
 /* As many as it takes until what was in pieces is given back in pieces. */
 #define BENCH_ROUNDS	9
 
-#define PROACTIVE	"/proc/sys/vm/compaction_proactiveness"
+/* What a pipe may hold unless root asks for more. */
+#define PIPE_BYTES	MIB
+
 #define PFN_MASK	((1ULL << 55) - 1)
 
 static __u64 ns[NR_OPS][BENCH_ROUNDS];
@@ -79,7 +83,21 @@ static char *fill_with_pages(size_t *bytes)
 	return map;
 }
 
-/* Those at an odd place in physical memory. */
+/* Until this program ends: a pipe that nobody reads holds a reference. */
+static void pin_page(char *page, size_t bytes)
+{
+	static int pipefd[2] = { -1, -1 };
+	struct iovec iov = { page, bytes };
+
+	if (vmsplice(pipefd[1], &iov, 1, SPLICE_F_NONBLOCK) == (ssize_t)bytes)
+		return;
+	if (pipe2(pipefd, O_CLOEXEC) || fcntl(pipefd[1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
+		fail("pipe");
+	if (vmsplice(pipefd[1], &iov, 1, SPLICE_F_NONBLOCK) != (ssize_t)bytes)
+		fail("vmsplice");
+}
+
+/* Those at an odd place in physical memory; the others stay where they are. */
 static void free_every_other_page(char *map, size_t bytes)
 {
 	const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -96,6 +114,8 @@ static void free_every_other_page(char *map, size_t bytes)
 			fail("/proc/self/pagemap");
 		if (entries[i] & PFN_MASK & 1)
 			madvise(map + at, page, MADV_DONTNEED);
+		else
+			pin_page(map + at, page);
 	}
 	close(pagemap);
 }
@@ -295,7 +315,6 @@ int main(int argc, char **argv)
 {
 	const bool only_times = argc == 2 && !strcmp(argv[1], "-b");
 	const int rounds = only_times ? BENCH_ROUNDS : ROUNDS;
-	char proactive[LINE_BYTES];
 	__u64 blocks;
 
 	if (argc > 1 && !only_times) {
@@ -315,9 +334,6 @@ int main(int argc, char **argv)
 		ksft_exit_skip("not enough memory\n");
 	ksft_set_plan(only_times ? 1 : 8);
 
-	/* Or the pieces are put together again before they are used. */
-	snprintf(proactive, sizeof(proactive), "%lld", read_numbers(PROACTIVE, "%lld"));
-	write_file(PROACTIVE, "0");
 	fragment_memory();
 	blocks = free_block_bytes();
 	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
@@ -327,6 +343,5 @@ int main(int argc, char **argv)
 	print_times(rounds);
 	if (!only_times)
 		test_buffers();
-	write_file(PROACTIVE, proactive);
 	ksft_finished();
 }
