@@ -52,7 +52,8 @@ case $image in
 esac
 cp "$obj/.config" "$part/config"
 cp "$obj/System.map" "$part/"
-gzip -9nc "$out/initramfs.cpio" >"$part/rootfs.cpio.gz"
+# the tests load modules, wherever they run
+cat "$out/initramfs.cpio" "$obj/modules.cpio" | gzip -9nc >"$part/rootfs.cpio.gz"
 # shellcheck disable=SC2086
 tar -C "$out/kselftest" $TAR_SAME -cJf "$part/kselftest.tar.xz" .
 modules
