@@ -669,14 +669,13 @@ TEST_F(shortage, is_seen_before_memory_is_taken)
 TEST_F_TIMEOUT(shortage, fails_one_request_and_nobody_else, TIME_LIMIT)
 {
 	const __u64 bytes = available_bytes() + self->total / 40;
-	const __u64 free = meminfo_bytes("MemFree: %lld");
 	const long long before = pages_allocated();
+	const __u64 free = free_bytes();
 
 	EXPECT_EQ(-1, heap_alloc(self->heap, bytes));
 	EXPECT_EQ(ENOMEM, errno);
 	EXPECT_LT((long long)(bytes / 2 / page_size()), pages_allocated() - before);
-	/* All of it is back, or in the lists of CPUs. */
-	EXPECT_LT(free - self->total / 32, meminfo_bytes("MemFree: %lld"));
+	EXPECT_TRUE(wait_for_free(free - self->total / 32));
 }
 
 /* Buffers of @bytes until there are no more, at most @max.  Returns how many. */
@@ -698,7 +697,7 @@ static void close_buffers(const int *dmabufs, int n)
 /* Buffer by buffer, and all of it is back when they are closed. */
 TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
 {
-	const __u64 before = meminfo_bytes("MemFree: %lld");
+	const __u64 before = free_bytes();
 	int dmabufs[MAX_BUFFERS], n;
 
 	n = alloc_until_full(self->heap, BUFFER_BYTES, dmabufs, MAX_BUFFERS);
@@ -712,7 +711,7 @@ TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
 	EXPECT_LE(0, dmabufs[n])
 		TH_LOG("%s", strerror(errno));
 	close_buffers(dmabufs, n + 1);
-	EXPECT_LT(before - self->total / 32, meminfo_bytes("MemFree: %lld"));
+	EXPECT_TRUE(wait_for_free(before - self->total / 32));
 }
 
 /* A child that has written to @bytes of anonymous memory, and checks them. */

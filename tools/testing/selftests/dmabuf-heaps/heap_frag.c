@@ -25,7 +25,6 @@
 #define BLOCK_ORDER	4
 #define BLOCKS_BYTES	(2 * MIB)
 #define MAX_BALLAST	256
-#define MAX_SECONDS	60
 
 #define ROUNDS		3
 /* As many as it takes until what was in pieces is given back in pieces. */
@@ -43,12 +42,6 @@ static int heap, test;
 static void fail(const char *what)
 {
 	ksft_exit_fail_msg("%s: %s\n", what, strerror(errno));
-}
-
-/* Memory of the CMA is for movable pages and for its own users. */
-static __u64 free_bytes(void)
-{
-	return meminfo_bytes("MemFree: %lld") - meminfo_bytes("CmaFree: %lld");
 }
 
 static __u64 free_block_bytes(void)
@@ -118,17 +111,6 @@ static void free_every_other_page(char *map, size_t bytes)
 			pin_page(map + at, page);
 	}
 	close(pagemap);
-}
-
-/*
- * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
- * pages is then of no use to a buffer, and nobody takes it back where there is nothing
- * to reclaim.  But each second they let some of it go.
- */
-static void wait_for_free(__u64 bytes)
-{
-	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++)
-		sleep(1);
 }
 
 /* What is left of larger blocks goes into buffers that are never closed. */

@@ -16,6 +16,8 @@
 #include "vmap_user.h"
 
 #define LINE_BYTES	512
+/* How long to wait for what comes in seconds. */
+#define MAX_SECONDS	60
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 
 /* Who uses up all memory does so where that is soon done, in a guest mostly. */
@@ -76,6 +78,26 @@ static inline __u64 meminfo_bytes(const char *format)
 	const long long kib = read_numbers("/proc/meminfo", format);
 
 	return kib < 0 ? 0 : kib * KIB;
+}
+
+/* Memory of the CMA is for movable pages and for its own users. */
+static inline __u64 free_bytes(void)
+{
+	return meminfo_bytes("MemFree: %lld") - meminfo_bytes("CmaFree: %lld");
+}
+
+/*
+ * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
+ * pages is then of no use to a buffer, and nobody takes it back where there is nothing
+ * to reclaim.  But each second they let some of it go.
+ *
+ * Returns whether @bytes are free at last.
+ */
+static inline bool wait_for_free(__u64 bytes)
+{
+	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++)
+		sleep(1);
+	return free_bytes() >= bytes;
 }
 
 /* All dma-bufs there are, whoever holds them. */
