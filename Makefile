@@ -259,7 +259,7 @@ docs: $(PRISTINE)
 series: $(PRISTINE)
 	$(Q)scripts/series.sh $(KERNEL) $(ARCH)
 
-check-series: config series
+check-series: series
 	$(Q)scripts/series-check.sh $(KERNEL) $(ARCH)
 
 .PHONY: clean distclean

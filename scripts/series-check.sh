@@ -3,8 +3,8 @@
 # series-check.sh SERIES ARCH: each patch of the series builds on those before it
 # and passes checkpatch.pl, and someone maintains each file; TAP
 #
-# The configuration is that of stock, of which each patch knows as much as it
-# has brought.  What a patch has changed is built without a warning under W=1.
+# The configuration is a small one, of which each patch knows as much as it has
+# brought.  What a patch has changed is built without a warning under W=1.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -33,8 +33,8 @@ changed() {
 # build PATCH: the kernel, then what the patch has changed
 build() {
 	: >"$work/found"
-	cp "$stock_config" "$src/series/build-$arch/.config"
-	kmake olddefconfig >"$work/log" 2>&1 && kmake "$image" modules >"$work/log" 2>&1 ||
+	kmake KCONFIG_ALLCONFIG="$config" allnoconfig >"$work/log" 2>&1 &&
+		kmake "$image" >"$work/log" 2>&1 ||
 		grep -E 'error|Error' "$work/log" >"$work/found" || tail -n 5 "$work/log" >"$work/found"
 	[ ! -s "$work/found" ] || return 0
 	objects=$(changed "$1")
@@ -71,13 +71,12 @@ tree=${TREE:-$series}
 src=$OUT/src/$tree
 pristine=$src/pristine
 patches=$OUT/series/$tree
-stock_config=$src/stock/build-$arch/.config
+config=$top/scripts/series/smallest.config
 case $arch in
 x86_64) image=bzImage ;;
 *) image=Image ;;
 esac
 [ -d "$patches" ] || die "$patches: not there, run make series"
-[ -e "$stock_config" ] || die "$stock_config: not there, run make kernels"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
