@@ -33,7 +33,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang clang-kmsan debug hugetlb ptdump
+KNOWN_FLAVOURS := 16k clang debug hugetlb kmsan ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -49,7 +49,7 @@ one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
 
 ifneq ($(MAKECMDGOALS),help)
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
-$(if $(filter-out $(KNOWN_FLAVOURS),$(FLAVOURS)), \
+$(if $(filter-out $(KNOWN_FLAVOURS),$(subst -, ,$(FLAVOURS))), \
 	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
 $(if $(filter rfc,$(VARIANT)),$(if $(wildcard mm/$(KERNEL)/rfc),, \
 	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
