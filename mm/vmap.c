@@ -47,6 +47,7 @@
 #include <linux/vmalloc.h>
 #include <linux/vmap.h>
 #include <asm/tlbflush.h>
+#include <asm/vmap.h>
 
 #include "internal.h"
 #include "pgalloc-track.h"
@@ -218,49 +219,7 @@ struct vmap_walk {
 	pgtbl_mod_mask mask;
 };
 
-/*
- * An arch may set PTEs of the kernel without what each of them would take, and
- * then do it once for all of them.  Nor need it look for what is found in user
- * mappings only.
- */
-#ifndef arch_vmap_set_pte
-static pte_t arch_vmap_get_pte(pte_t *ptep)
-{
-	return ptep_get(ptep);
-}
-
-static void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
-{
-	set_pte_at(&init_mm, addr, ptep, pte);
-}
-
-static pte_t arch_vmap_clear_pte(pte_t *ptep, unsigned long addr)
-{
-	return ptep_get_and_clear(&init_mm, addr, ptep);
-}
-
-static void arch_vmap_sync_ptes(void)
-{
-}
-#endif
-
-#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
-#ifndef arch_vmap_set_pte_block
-/* An arch that leaves blocks of contiguous PTEs to hugetlb. */
-static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
-				    pte_t entry, unsigned long size)
-{
-	entry = arch_make_huge_pte(entry, ilog2(size), 0);
-	set_huge_pte_at(&init_mm, addr, pte, entry, size);
-}
-
-static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
-				       unsigned long size)
-{
-	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
-}
-#endif
-
+#ifdef arch_vmap_set_pte_block
 /* Bytes of a block of contiguous PTEs. */
 static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 {
@@ -268,34 +227,28 @@ static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 
 	return 1UL << (shift <= w->max_shift ? shift : PAGE_SHIFT);
 }
-
-/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return arch_vmap_pte_range_unmap_size(addr, pte);
-}
 #else
 static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 {
 	return PAGE_SIZE;
 }
 
-static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
-				    pte_t entry, unsigned long size)
+static void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr, pte_t pte,
+				    unsigned long size)
 {
 	BUILD_BUG();
 }
 
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return PAGE_SIZE;
-}
-
-static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+static pte_t arch_vmap_clear_pte_block(pte_t *ptep, unsigned long addr,
 				       unsigned long size)
 {
 	BUILD_BUG();
-	return *pte;
+	return *ptep;
+}
+
+static unsigned long arch_vmap_pte_block_size(unsigned long addr, pte_t *ptep)
+{
+	return PAGE_SIZE;
 }
 #endif
 
@@ -875,7 +828,7 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 
 	lazy_mmu_mode_enable();
 	do {
-		size = vunmap_pte_block_size(addr, pte);
+		size = arch_vmap_pte_block_size(addr, pte);
 		if (size == PAGE_SIZE) {
 			ptent = arch_vmap_clear_pte(pte, addr);
 		} else {
