@@ -211,6 +211,10 @@ case $flavour in
 *clang*)
 	cc=clang-$CLANG
 	llvm=LLVM=-$CLANG
+	for tool in "$cc" "ld.lld-$CLANG" "llvm-ar-$CLANG"; do
+		command -v "$tool" >/dev/null || die \
+			"$tool: not found; run: apt-get install clang-$CLANG lld-$CLANG llvm-$CLANG"
+	done
 	;;
 esac
 sysroot=$OUT/sysroot-$arch
