@@ -25,7 +25,7 @@ KNOWN_KERNEL := 6.12 7.3
 READY_KERNEL := $(KNOWN_KERNEL)
 KNOWN_ARCH := x86_64 arm64
 READY_ARCH_6.12 := $(KNOWN_ARCH)
-READY_ARCH_7.3 := x86_64
+READY_ARCH_7.3 := $(KNOWN_ARCH)
 READY_ARCH := $(READY_ARCH_$(KERNEL))
 KNOWN_VARIANT := stock patched rfc
 READY_VARIANT := $(KNOWN_VARIANT)
@@ -33,7 +33,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang clang-kmsan debug hugetlb ptdump
+KNOWN_FLAVOURS := 16k clang debug hugetlb kmsan ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -49,7 +49,7 @@ one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
 
 ifneq ($(MAKECMDGOALS),help)
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
-$(if $(filter-out $(KNOWN_FLAVOURS),$(FLAVOURS)), \
+$(if $(filter-out $(KNOWN_FLAVOURS),$(subst -, ,$(FLAVOURS))), \
 	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
 $(if $(filter rfc,$(VARIANT)),$(if $(wildcard mm/$(KERNEL)/rfc),, \
 	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
@@ -139,6 +139,7 @@ help:
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
 	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
+	@echo 'FLAVOURS=        make check tests these kernels, too: $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'

@@ -47,6 +47,7 @@
 #include <linux/vmalloc.h>
 #include <linux/vmap.h>
 #include <asm/tlbflush.h>
+#include <asm/vmap.h>
 
 #include "internal.h"
 #include "pgalloc-track.h"
@@ -218,49 +219,7 @@ struct vmap_walk {
 	pgtbl_mod_mask mask;
 };
 
-/*
- * An arch may set PTEs of the kernel without what each of them would take, and
- * then do it once for all of them.  Nor need it look for what is found in user
- * mappings only.
- */
-#ifndef arch_vmap_set_pte
-static pte_t arch_vmap_get_pte(pte_t *ptep)
-{
-	return ptep_get(ptep);
-}
-
-static void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
-{
-	set_pte_at(&init_mm, addr, ptep, pte);
-}
-
-static pte_t arch_vmap_clear_pte(pte_t *ptep, unsigned long addr)
-{
-	return ptep_get_and_clear(&init_mm, addr, ptep);
-}
-
-static void arch_vmap_sync_ptes(void)
-{
-}
-#endif
-
-#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
-#ifndef arch_vmap_set_pte_block
-/* An arch that leaves blocks of contiguous PTEs to hugetlb. */
-static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
-				    pte_t entry, unsigned long size)
-{
-	entry = arch_make_huge_pte(entry, ilog2(size), 0);
-	set_huge_pte_at(&init_mm, addr, pte, entry, size);
-}
-
-static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
-				       unsigned long size)
-{
-	return huge_ptep_get_and_clear(&init_mm, addr, pte, size);
-}
-#endif
-
+#ifdef arch_vmap_set_pte_block
 /* Bytes of a block of contiguous PTEs. */
 static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 {
@@ -268,34 +227,28 @@ static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 
 	return 1UL << (shift <= w->max_shift ? shift : PAGE_SHIFT);
 }
-
-/* Bytes of the contiguous-PTE block at @addr; PAGE_SIZE if there is none. */
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return arch_vmap_pte_range_unmap_size(addr, pte);
-}
 #else
 static unsigned long vmap_pte_block_size(const struct vmap_walk *w)
 {
 	return PAGE_SIZE;
 }
 
-static void arch_vmap_set_pte_block(pte_t *pte, unsigned long addr,
-				    pte_t entry, unsigned long size)
+static void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr, pte_t pte,
+				    unsigned long size)
 {
 	BUILD_BUG();
 }
 
-static unsigned long vunmap_pte_block_size(unsigned long addr, pte_t *pte)
-{
-	return PAGE_SIZE;
-}
-
-static pte_t arch_vmap_clear_pte_block(pte_t *pte, unsigned long addr,
+static pte_t arch_vmap_clear_pte_block(pte_t *ptep, unsigned long addr,
 				       unsigned long size)
 {
 	BUILD_BUG();
-	return *pte;
+	return *ptep;
+}
+
+static unsigned long arch_vmap_pte_block_size(unsigned long addr, pte_t *ptep)
+{
+	return PAGE_SIZE;
 }
 #endif
 
@@ -313,6 +266,11 @@ static unsigned long vmap_page_pfn(const struct page *page,
 {
 	return IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ? page - first :
 						      page_to_pfn(page);
+}
+
+static phys_addr_t vmap_sg_phys(struct scatterlist *sg, const struct page *first)
+{
+	return PFN_PHYS(vmap_page_pfn(sg_page(sg), first)) + sg->offset;
 }
 
 /*
@@ -349,12 +307,12 @@ static bool vmap_set_ptes(pte_t *pte, unsigned long addr, pte_t zero,
  * one tells.
  */
 static __always_inline bool vmap_set_pte_block(pte_t *pte, unsigned long addr,
-					       pte_t zero, unsigned long pfn,
+					       pgprot_t prot, unsigned long pfn,
 					       unsigned long size)
 {
 	if (WARN_ON(!pte_none(arch_vmap_get_pte(pte))))
 		return false;
-	arch_vmap_set_pte_block(pte, addr, pte_advance_pfn(zero, pfn), size);
+	arch_vmap_set_pte_block(pte, addr, pfn_pte(pfn, prot), size);
 	return true;
 }
 
@@ -492,16 +450,22 @@ static long vmap_fill_sg_blocks(pte_t *pte, unsigned long addr,
 				unsigned long size)
 {
 	const unsigned int max = min((end - addr) / size, w->cur.nents);
+	const struct page *const first = vmap_first_page();
 	struct scatterlist *sg = w->cur.sg;
-	const pte_t zero = w->pte;
+	const pgprot_t prot = w->prot;
 	unsigned int nr;
 
-	for (nr = 0; nr < max && sg->length == size; nr++, sg++) {
-		if (!sg_page(sg))
+	/* That is @size bytes at offset 0, for one branch. */
+	for (nr = 0; nr < max && !((sg->length ^ size) | sg->offset); nr++, sg++) {
+		const struct page *page = sg_page(sg);
+		unsigned long pfn;
+
+		if (!page)
 			return -EINVAL;
-		if (!IS_ALIGNED(sg_phys(sg), size))
+		pfn = vmap_page_pfn(page, first);
+		if (!IS_ALIGNED(pfn, PFN_DOWN(size)))
 			break;
-		if (!vmap_set_pte_block(pte, addr, zero, PHYS_PFN(sg_phys(sg)), size))
+		if (!vmap_set_pte_block(pte, addr, prot, pfn, size))
 			return -EBUSY;
 		pte += PFN_DOWN(size);
 		addr += size;
@@ -530,7 +494,7 @@ static long vmap_fill_blocks(pte_t *pte, unsigned long addr, unsigned long end,
 
 	for (filled = 0; filled < len; filled += size) {
 		if (!vmap_set_pte_block(pte + PFN_DOWN(filled), addr + filled,
-					w->pte, PHYS_PFN(cur->phys + filled), size))
+					w->prot, PHYS_PFN(cur->phys + filled), size))
 			return -EBUSY;
 	}
 	vmap_cursor_advance(cur, len);
@@ -875,7 +839,7 @@ static void vunmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 
 	lazy_mmu_mode_enable();
 	do {
-		size = vunmap_pte_block_size(addr, pte);
+		size = arch_vmap_pte_block_size(addr, pte);
 		if (size == PAGE_SIZE) {
 			ptent = arch_vmap_clear_pte(pte, addr);
 		} else {
@@ -1074,7 +1038,7 @@ static unsigned int extent_leaf_shift(phys_addr_t phys, unsigned long len,
 }
 
 /* The extent has grown to where it may hold a larger leaf. */
-static void vmap_layout_align(struct vmap_layout *layout)
+static noinline void vmap_layout_align(struct vmap_layout *layout)
 {
 	const unsigned int shift =
 		extent_leaf_shift(layout->start, layout->end - layout->start,
@@ -1088,29 +1052,20 @@ static void vmap_layout_align(struct vmap_layout *layout)
 }
 
 /* Append memory that is contiguous. */
-static void vmap_layout_add(struct vmap_layout *layout, phys_addr_t phys,
-			    unsigned long len)
+static __always_inline void vmap_layout_add(struct vmap_layout *layout,
+					    phys_addr_t phys, unsigned long len)
 {
+	struct vmap_layout grown;
+
 	if (phys != layout->end)
 		layout->start = phys;
 	layout->end = phys + len;
 	layout->size += len;
-	if (layout->end - layout->start >= layout->wanted)
-		vmap_layout_align(layout);
-}
-
-/*
- * Append @nr single pages, from @first to @last.  If these are as far from each
- * other as they should be, they stand for those between.
- */
-static void vmap_layout_add_group(struct vmap_layout *layout, phys_addr_t first,
-				  phys_addr_t last, unsigned long nr)
-{
-	if (last - first == (nr - 1) << PAGE_SHIFT) {
-		vmap_layout_add(layout, first, nr << PAGE_SHIFT);
-	} else {
-		layout->end = 0;
-		layout->size += nr << PAGE_SHIFT;
+	if (layout->end - layout->start >= layout->wanted) {
+		/* A copy: registers can hold what nobody has the address of. */
+		grown = *layout;
+		vmap_layout_align(&grown);
+		*layout = grown;
 	}
 }
 
@@ -1120,30 +1075,46 @@ static void vmap_layout_add_group(struct vmap_layout *layout, phys_addr_t first,
 /*
  * Lay out the whole table, and look for what cannot be mapped.  Entries are
  * joined here as well: many users limit their length to what a device takes.
+ * Single pages that are as far from each other as they should be stand for
+ * those between.
  */
 static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
 			  unsigned int nents)
 {
-	struct scatterlist *first, *stop;
+	const struct page *const page0 = vmap_first_page();
+	struct vmap_layout l = *layout;
+	struct scatterlist *next, *stop;
+	unsigned long len;
 
 	while (nents) {
-		if (sg_is_chain(sg))
+		if (unlikely(sg_is_chain(sg))) {
 			sg = sg_chain_ptr(sg);
-		first = sg++;
-		if (sg_is_single_page(first)) {
-			stop = first + min(nents, VMAP_GROUP);
-			while (sg != stop && sg_is_single_page(sg))
-				sg++;
-			vmap_layout_add_group(layout, sg_phys(first),
-					      sg_phys(sg - 1), sg - first);
-		} else {
-			if (!first->length ||
-			    !PAGE_ALIGNED(first->offset | first->length))
-				return -EINVAL;
-			vmap_layout_add(layout, sg_phys(first), first->length);
+			continue;
 		}
-		nents -= sg - first;
+		if (!sg_is_single_page(sg)) {
+			if (!sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
+				return -EINVAL;
+			vmap_layout_add(&l, vmap_sg_phys(sg, page0), sg->length);
+			sg++;
+			nents--;
+			continue;
+		}
+
+		next = sg + 1;
+		stop = sg + min(nents, VMAP_GROUP);
+		while (next != stop && sg_is_single_page(next))
+			next++;
+		nents -= next - sg;
+		len = (next - sg) * PAGE_SIZE;
+		if (vmap_sg_phys(next - 1, page0) - vmap_sg_phys(sg, page0) == len - PAGE_SIZE) {
+			vmap_layout_add(&l, vmap_sg_phys(sg, page0), len);
+		} else {
+			l.end = 0;
+			l.size += len;
+		}
+		sg = next;
 	}
+	*layout = l;
 	return 0;
 }
 

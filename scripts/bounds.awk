@@ -84,7 +84,7 @@ END {
 	if (kernel == "6.12-arm64")
 		stock_is(3517780, 439115)
 	if (kernel == "7.3-arm64")
-		stock_is(4517696, 629712)
+		stock_is(3806303, 441269)
 	if (variant == "patched") {
 		if (kernel == "6.12-x86_64") {
 			at_most("kernel", "fresh", "vmap", SIZE, 8000)

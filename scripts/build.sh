@@ -11,8 +11,9 @@
 #            $OUT/$TREE-ARCH/kselftest
 #
 # A variant with a flavour, as patched-16k, has the sources of the variant and
-# the options of scripts/config/16k.config, and of a series and an architecture
-# as 6.12-16k.config.  Of patched-clang, the compiler is another.
+# the options of scripts/config/16k.config, and those for a series, as of
+# 6.12-clang.config.  Flavours can be joined, as in patched-16k-hugetlb.  Of
+# patched-clang, the compiler is another.
 #
 # The O= directory is a child of the source tree, so kbuild names sources
 # relative to it and the compiler cache serves every tree;
@@ -37,14 +38,18 @@ kmake() {
 # kernels_own: a flavour whose name is one of the kernel's own fragments has that
 # as its base.  Not audited: there, lines may be of another architecture.
 kernels_own() {
-	f=$src/kernel/configs/$flavour.config
-	[ ! -e "$f" ] || echo "$f"
+	for f in $flavours; do
+		f=$src/kernel/configs/$f.config
+		[ ! -e "$f" ] || echo "$f"
+	done
 }
 
 # fragments: in order; what only a variant knows is in a fragment of its name
 fragments() {
 	echo "$top/.config.fragment" "$top/scripts/config/$arch.config"
-	for f in "$series" "$series-$arch" "$base" ${flavour:+"$flavour" "$series-$flavour"}; do
+	# shellcheck disable=SC2046 # names
+	for f in "$series" "$series-$arch" "$base" $(! has_no_users "$flavour" || echo small) \
+		$(for part in $flavours; do echo "$part" "$series-$part"; done); do
 		f=$top/scripts/config/$f.config
 		[ ! -e "$f" ] || echo "$f"
 	done
@@ -191,6 +196,7 @@ flavour=${variant#"$base"}
 src=$OUT/src/$tree/$base
 obj=$src/build-$arch$flavour
 flavour=${flavour#-}
+flavours=$(echo "$flavour" | tr - ' ')
 out=$OUT/$tree-$arch
 logs=$out/log
 what="$variant $series $arch"
@@ -202,9 +208,13 @@ cross=$(cross_of "$arch")
 cc=${cross}gcc
 llvm=
 case $flavour in
-clang*)
+*clang*)
 	cc=clang-$CLANG
 	llvm=LLVM=-$CLANG
+	for tool in "$cc" "ld.lld-$CLANG" "llvm-ar-$CLANG"; do
+		command -v "$tool" >/dev/null || die \
+			"$tool: not found; run: apt-get install clang-$CLANG lld-$CLANG llvm-$CLANG"
+	done
 	;;
 esac
 sysroot=$OUT/sysroot-$arch

@@ -3,7 +3,8 @@
 # check.sh SERIES ARCH VARIANT: every test of the variant, beside stock; the last
 # line is "N passed, N failed[, N skipped]"
 #
-# FLAVOURS	flavours of the patched kernel to test as well, see build.sh
+# FLAVOURS	flavours of the patched kernel to test as well, see build.sh; most are
+#		without the selftests that need drivers
 # SCOPE		brief: what may go wrong with another kernel or on another
 #		architecture; not the tests of the harness, nor those of stock
 # TEST		only this: kunit, host, or COLLECTION:PROGRAM of the kselftests,
@@ -18,6 +19,8 @@ set -eu
 BOOT_LIMIT=10
 # and a program of the selftests may take in a kernel that checks itself
 FLAVOUR_LIMIT=3000
+# Selftests that need real users of dma_buf_vmap()
+USERS='drm_|v4l2_|dmabuf_users'
 
 # host_tests: the harness tests itself; a script that ends badly is a failure
 host_tests() {
@@ -105,22 +108,30 @@ users() {
 
 # flavour NAME: the patched kernel with other options passes the same tests
 flavour() {
-	for step in build modules; do
-		"$top/scripts/build.sh" "$series" "$arch" "patched-$1" $step || {
+	steps="build modules"
+	tests="-c dmabuf-heaps"
+	if has_no_users "$1"; then
+		steps=build
+		tests=$(grep '^dmabuf-heaps:' "$out/kselftest/kselftest-list.txt" |
+			grep -vE ":($USERS)" | sed 's/^/-t /')
+	fi
+	for step in $steps; do
+		"$top/scripts/build.sh" "$series" "$arch" "patched-$1" "$step" || {
 			printf 'TAP version 13\n1..1\nnot ok 1 - patched-%s: %s\n' \
-				"$1" $step >"$results/patched-$1.tap"
+				"$1" "$step" >"$results/patched-$1.tap"
 			return
 		}
 	done
-	brief "patched-$1" -o "$FLAVOUR_LIMIT"
+	# shellcheck disable=SC2086 # a list
+	brief "patched-$1" -o "$FLAVOUR_LIMIT" $tests
 }
 
-# brief KERNEL [OPTION...]: the tests of what is ours
+# brief KERNEL ARG...: the tests of what is ours, those of the selftests that ARG names
 brief() {
 	kernel=$1
 	shift
 	run_jobs "$kernel" kunit kunit
-	run_jobs "$kernel" kselftest kselftest "$@" -c dmabuf-heaps
+	run_jobs "$kernel" kselftest kselftest "$@"
 }
 
 # long KERNEL: the kernel's own tests as well
@@ -190,7 +201,7 @@ fi
 
 if [ "${SCOPE-}" = brief ]; then
 	boot_time
-	brief "$variant"
+	brief "$variant" -c dmabuf-heaps
 else
 	host_tests
 	boot_time
@@ -206,4 +217,4 @@ done
 bench
 [ "$variant" != patched ] || fragmented
 # In our own kernels, nothing that real users of dma_buf_vmap() need is missing
-verdict --must-run 'dmabuf-heaps: (dmabuf-heap|drm_|v4l2_|dmabuf_users)'
+verdict --must-run "dmabuf-heaps: (dmabuf-heap|$USERS)"

@@ -78,6 +78,14 @@ run_progress() {
 	"$OUT/host/progress" ${V:+--verbose} "$@"
 }
 
+# has_no_users FLAVOUR: is it built without the drivers that map dma-bufs?
+has_no_users() {
+	case $1 in
+	16k* | clang* | hugetlb* | ptdump*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # debian_arch ARCH: what Debian calls it
 debian_arch() {
 	case $1 in

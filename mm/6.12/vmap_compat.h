@@ -62,25 +62,9 @@ static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 /* 7.1: flags of a VMA are not passed as a number */
 #define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)
 
-/* What arch/arm64/include/asm/7.3/vmalloc.patch adds, less contiguous PTEs */
+/* 6.16: a name for the barriers that set_pte() on arm64 ends with */
 #ifdef CONFIG_ARM64
-#define arch_vmap_set_pte arch_vmap_set_pte
-static inline void arch_vmap_set_pte(pte_t *ptep, unsigned long addr, pte_t pte)
-{
-	__set_pte_nosync(ptep, pte);
-}
-
-static inline pte_t arch_vmap_get_pte(pte_t *ptep)
-{
-	return __ptep_get(ptep);
-}
-
-static inline pte_t arch_vmap_clear_pte(pte_t *ptep, unsigned long addr)
-{
-	return __ptep_get_and_clear(&init_mm, addr, ptep);
-}
-
-static inline void arch_vmap_sync_ptes(void)
+static inline void emit_pte_barriers(void)
 {
 	dsb(ishst);
 	isb();

@@ -31,7 +31,7 @@ is_red() {
 	return 1
 }
 
-check "a good guest passes" prints '^3 passed, 0 failed, 1 skipped$' check_with pass
+check "a good guest passes" prints '^4 passed, 0 failed, 1 skipped$' check_with pass
 check "a WARN" is_red warn-and-pass 'guest ends well \(kernel splat\)'
 check "a panic" is_red panic 'guest ends well \(kernel splat\)'
 check "a panic before init" is_red early-panic 'guest ends well \(kernel splat\)'
