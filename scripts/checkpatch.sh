@@ -23,6 +23,8 @@ if [ "$1" = --patch ]; then
 	shift
 	set -- --no-signoff "$@"
 fi
+# It keeps notes of what it has read, in the tree
+trap 'rm -f "$tree"/.checkpatch-camelcase.*' EXIT
 # 1 is the status of findings
 said=$(GIT_DIR=/nonexistent perl "$tree/scripts/checkpatch.pl" --root="$tree" --strict --terse \
 	--no-summary --ignore "$ignore" "$@" 2>&1) || [ $? = 1 ]
