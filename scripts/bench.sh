@@ -57,13 +57,13 @@ jobs() {
 	esac
 }
 
-# run VARIANT PART: 1 GiB of contiguous memory is found in 6 GiB only
+# run VARIANT PART: 1 GiB of memory in blocks that are apart is found in 8 GiB only
 run() {
 	mode=icount
 	memory=
 	case $2 in
 	wall*) mode=wall ;;
-	sizes) memory=6G ;;
+	sizes) memory=8G ;;
 	esac
 	say "$1 $series $arch, $2"
 	# shellcheck disable=SC2086 # a list
