@@ -36,6 +36,7 @@
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
+#include <linux/io.h>
 #include <linux/kasan.h>
 #include <linux/kmsan.h>
 #include <linux/mm.h>
