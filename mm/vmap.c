@@ -485,7 +485,7 @@ static long vmap_fill_blocks(pte_t *pte, unsigned long addr, unsigned long end,
 	struct vmap_cursor *cur = &w->cur;
 	unsigned long filled, len;
 
-	if (!cur->len && cur->nents && cur->sg->length == size)
+	if (!cur->len && cur->nents && cur->sg->length == size && !cur->sg->offset)
 		return vmap_fill_sg_blocks(pte, addr, end, w, size);
 
 	if (!IS_ALIGNED(vmap_cursor_phys(cur), size) || !vmap_cursor_load(cur))

@@ -623,7 +623,8 @@ static unsigned int model_shift(unsigned long addr, phys_addr_t phys,
 		return PUD_SHIFT;
 	if (is_leaf(addr, phys, len, PMD_SIZE) && arch_vmap_pmd_supported(prot))
 		return PMD_SHIFT;
-#if defined(arch_vmap_set_pte_block) || defined(CONFIG_HUGETLB_PAGE)
+	/* Contiguous PTEs are hugetlb's, but on arm64. */
+#if defined(CONFIG_ARM64) || defined(CONFIG_HUGETLB_PAGE)
 	len = min(len, PMD_SIZE - (addr & (PMD_SIZE - 1)));
 	return ilog2(arch_vmap_pte_range_map_size(addr, addr + len,
 						  PHYS_PFN(phys), PMD_SHIFT));
