@@ -110,6 +110,12 @@ flavour() {
 		}
 	done
 	brief "patched-$1" -o "$FLAVOUR_LIMIT"
+	[ "$1" != debug ] || faults "patched-$1"
+}
+
+# faults KERNEL: what heap_faults has made fail, by the traces of calls
+faults() {
+	awk -f "$top/scripts/faults.awk" "$out/log/$1-kselftest.console" >"$results/$1-faults.tap"
 }
 
 # brief KERNEL [OPTION...]: the tests of what is ours
