@@ -12,7 +12,8 @@
 #
 # A variant with a flavour, as patched-16k, has the sources of the variant and
 # the options of scripts/config/16k.config, and of a series and an architecture
-# as 6.12-16k.config.  Of patched-clang, the compiler is another.
+# as 6.12-16k.config.  Of patched-clang, the compiler is another, and in
+# patched-gcov our files count which of their lines run.
 #
 # The O= directory is a child of the source tree, so kbuild names sources
 # relative to it and the compiler cache serves every tree;
@@ -25,13 +26,16 @@ set -eu
 OBJECTS=1720
 # A build of one variant, in MB
 SPACE=1500
+# Our files in a kernel, but for the KUnit tests
+COUNTED="vmap system_heap vmap_test vmap_test_layout"
 
 # kmake TARGET...: the kernel's own make, with nothing of ours in its way
 kmake() {
+	# shellcheck disable=SC2086 # words without blanks
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
 		make -C "$src" O="${obj##*/}" ARCH="$arch" CROSS_COMPILE="$cross" $llvm \
-		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
+		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" $counted "$@"
 }
 
 # kernels_own: a flavour whose name is one of the kernel's own fragments has that
@@ -201,10 +205,16 @@ esac
 cross=$(cross_of "$arch")
 cc=${cross}gcc
 llvm=
+counted=
 case $flavour in
 clang*)
 	cc=clang-$CLANG
 	llvm=LLVM=-$CLANG
+	;;
+gcov)
+	for file in $COUNTED; do
+		counted="$counted GCOV_PROFILE_$file.o=y"
+	done
 	;;
 esac
 sysroot=$OUT/sysroot-$arch
