@@ -33,7 +33,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang debug hugetlb kmsan ptdump
+KNOWN_FLAVOURS := 16k clang debug hugetlb kcsan kmsan ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -119,6 +119,7 @@ help:
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
+	@echo 'make coverage    which lines and branches of our kernel files the tests run'
 	@echo 'make shell       a shell in the patched kernel; exit leaves it'
 	@echo 'make remote DEVICE=ssh:HOST  the bench and the tests on hardware, also by adb or serial'
 	@echo 'make artifacts   what was built, as tuxrun, LAVA and KernelCI users expect it'
@@ -226,6 +227,10 @@ users: kernels modules $(INITRAMFS)
 .PHONY: soak
 soak: kernels modules $(INITRAMFS)
 	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT) '$(MINUTES)'
+
+.PHONY: coverage
+coverage: kernels $(INITRAMFS)
+	$(Q)scripts/coverage.sh $(KERNEL) $(ARCH)
 
 # All series, each on the architectures that work, unless told which
 CHECKED ?= $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))

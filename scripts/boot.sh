@@ -109,11 +109,19 @@ suites() {
 	esac
 }
 
+# watchers: what the kernel does not do on its own, though it could; page_owner
+# tells heap_memory.h how many pages are in buffers
+watchers() {
+	case $variant in
+	*-debug) echo "page_owner=on" ;;
+	esac
+}
+
 # patience: everything takes longer in a kernel that checks itself
 patience() {
 	case $variant in
 	*-debug | *-kcsan | *-kmsan)
-		echo "--limit boot=400 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
+		echo "--limit boot=1800 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
 		;;
 	esac
 	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"
@@ -162,7 +170,7 @@ run_jobs() {
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $environment -- $*"
+		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $environment -- $*"
 	exec "$@"
 }
 

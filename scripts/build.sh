@@ -13,7 +13,8 @@
 # A variant with a flavour, as patched-16k, has the sources of the variant and
 # the options of scripts/config/16k.config, and those for a series, as of
 # 6.12-clang.config.  Flavours can be joined, as in patched-16k-hugetlb.  Of
-# patched-clang, the compiler is another.
+# patched-clang, the compiler is another, and in patched-gcov our files count which
+# of their lines run.
 #
 # The O= directory is a child of the source tree, so kbuild names sources
 # relative to it and the compiler cache serves every tree;
@@ -26,13 +27,16 @@ set -eu
 OBJECTS=1720
 # A build of one variant, in MB
 SPACE=1500
+# Our files in a kernel, but for the KUnit tests
+COUNTED="vmap system_heap vmap_test vmap_test_layout"
 
 # kmake TARGET...: the kernel's own make, with nothing of ours in its way
 kmake() {
+	# shellcheck disable=SC2086 # words without blanks
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
 		make -C "$src" O="${obj##*/}" ARCH="$arch" CROSS_COMPILE="$cross" $llvm \
-		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
+		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" $counted "$@"
 }
 
 # kernels_own: a flavour whose name is one of the kernel's own fragments has that
@@ -207,6 +211,7 @@ esac
 cross=$(cross_of "$arch")
 cc=${cross}gcc
 llvm=
+counted=
 case $flavour in
 *clang*)
 	cc=clang-$CLANG
@@ -214,6 +219,11 @@ case $flavour in
 	for tool in "$cc" "ld.lld-$CLANG" "llvm-ar-$CLANG"; do
 		command -v "$tool" >/dev/null || die \
 			"$tool: not found; run: apt-get install clang-$CLANG lld-$CLANG llvm-$CLANG"
+	done
+	;;
+gcov)
+	for file in $COUNTED; do
+		counted="$counted GCOV_PROFILE_$file.o=y"
 	done
 	;;
 esac

@@ -124,6 +124,12 @@ flavour() {
 	done
 	# shellcheck disable=SC2086 # a list
 	brief "patched-$1" -o "$FLAVOUR_LIMIT" $tests
+	[ "$1" != debug ] || faults "patched-$1"
+}
+
+# faults KERNEL: what heap_faults has made fail, by the traces of calls
+faults() {
+	awk -f "$top/scripts/faults.awk" "$out/log/$1-kselftest.console" >"$results/$1-faults.tap"
 }
 
 # brief KERNEL ARG...: the tests of what is ours, those of the selftests that ARG names

@@ -23,5 +23,5 @@ port=$OUT/${TREE:-$series}-$arch/log/$variant-soak.port
 status=0
 RUN_LIMIT=$((minutes * 60 + REST)) "$top/scripts/boot.sh" "$series" "$arch" "$variant" \
 	wall soak run /kselftest/dmabuf-heaps/heap_mix -s $((minutes * 60)) "$@" || status=$?
-grep -E '^# (seed|minute|[-0-9]+ pages lost)' "$port" 2>/dev/null || :
+grep -E '^# (seed|minute|choices|[-0-9]+ pages lost)' "$port" 2>/dev/null || :
 exit $status

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -491,6 +492,33 @@ TEST_F(mapping, outlives_its_descriptor)
 	ASSERT_EQ(0, close(self->dmabuf));
 	self->dmabuf = -1;
 	EXPECT_EQ(MAP_PAGES, first_misplaced(self->map, self->page, MAP_PAGES, 0));
+}
+
+/* A child that shares the table of descriptors makes a buffer, and ends. */
+TEST_F(mapping, outlives_the_process_that_made_the_buffer)
+{
+	const pid_t child = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	int dmabuf, status;
+	char *map;
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		dmabuf = heap_alloc(self->heap, self->bytes);
+		map = mmap(NULL, self->bytes, PROT_WRITE, MAP_SHARED, dmabuf, 0);
+		if (map == MAP_FAILED)
+			_exit(0);
+		number_pages(map, self->page, MAP_PAGES);
+		_exit(dmabuf);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	dmabuf = WEXITSTATUS(status);
+	ASSERT_LT(0, dmabuf);
+	map = mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, dmabuf, 0);
+	EXPECT_EQ(0, close(dmabuf));
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(MAP_PAGES, first_misplaced(map, self->page, MAP_PAGES, 0));
+	EXPECT_EQ(0, munmap(map, self->bytes));
 }
 
 TEST_F(mapping, can_be_made_read_only)

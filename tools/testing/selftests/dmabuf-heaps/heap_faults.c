@@ -24,7 +24,7 @@
 /* No request makes so many allocations. */
 #define MAX_FAULTS	1000
 /* How often all of it is done again, so that what is lost adds up. */
-#define REPEATS		10
+#define REPEATS		5
 /* Pages that others may take meanwhile. */
 #define LOST_PAGES	REPEATS
 

@@ -19,6 +19,9 @@
 #define NR_THREADS	4
 #define DEFAULT_CALLS	20000UL
 
+/* So many are made twice, to see that a seed repeats them. */
+#define REPEATED_CALLS	1000
+
 /* The descriptors that all threads use, and replace. */
 #define FIRST_FD	100
 #define NR_FDS		24
@@ -37,6 +40,8 @@ static bool may_ask_for_all;
 struct fuzzer {
 	pthread_t thread;
 	__u64 seed;
+	__u64 choices;			/* a hash of them */
+	unsigned long calls;
 	unsigned long done;
 	unsigned long met;		/* calls without an error */
 	int strange;			/* an errno that is none, 0 if there was none */
@@ -258,26 +263,37 @@ static void *work(void *data)
 {
 	struct fuzzer *f = data;
 
-	for (; f->done < calls / NR_THREADS; f->done++) {
+	for (; f->done < f->calls; f->done++) {
 		if (!kinds[below(&f->seed, ARRAY_SIZE(kinds))](f))
 			f->met++;
 		else if (is_strange(errno))
 			f->strange = errno;
+		/* The state tells how many random numbers a call has taken. */
+		f->choices = f->choices * 31 + f->seed;
 	}
 	return NULL;
 }
 
-static void run(struct fuzzer *fuzzers)
+/* Returns a hash of all choices. */
+static __u64 run(struct fuzzer *fuzzers, unsigned long nr)
 {
+	__u64 choices = 0;
+
 	for (int i = 0; i < NR_THREADS; i++) {
-		fuzzers[i].seed = first_seed + i;
+		fuzzers[i] = (struct fuzzer){
+			.seed = first_seed + i,
+			.calls = nr / NR_THREADS,
+		};
 		if (pthread_create(&fuzzers[i].thread, NULL, work, &fuzzers[i]))
 			ksft_exit_fail_msg("no thread\n");
 	}
-	for (int i = 0; i < NR_THREADS; i++)
+	for (int i = 0; i < NR_THREADS; i++) {
 		pthread_join(fuzzers[i].thread, NULL);
+		choices = choices * 31 + fuzzers[i].choices;
+	}
 	for (int i = 0; i < NR_FDS; i++)
 		close(FIRST_FD + i);
+	return choices;
 }
 
 static bool can_still_be_used(int heap, int test)
@@ -307,6 +323,7 @@ int main(int argc, char **argv)
 	struct memory before, after;
 	int opt, heap, test, strange = 0;
 	long long dmabufs;
+	__u64 choices;
 
 	first_seed = now_ns();
 	while ((opt = getopt(argc, argv, "n:r:")) != -1) {
@@ -329,23 +346,25 @@ int main(int argc, char **argv)
 	test = open_vmap_test();
 	if (test < 0)
 		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
-	ksft_set_plan(4);
+	ksft_set_plan(5);
 	ksft_print_msg("seed %llu\n", first_seed);
 	/* The stock heap allocates until the OOM killer comes. */
 	may_ask_for_all = kernel_has_our_heap();
 	make_args();
 
 	dmabufs = count_dmabufs();
+	choices = run(fuzzers, REPEATED_CALLS);
+	ksft_test_result(run(fuzzers, REPEATED_CALLS) == choices, "a seed repeats all choices\n");
 	look(&before);
-	run(fuzzers);
+	choices = run(fuzzers, calls);
 	look(&after);
 	for (int i = 0; i < NR_THREADS; i++) {
 		done += fuzzers[i].done;
 		met += fuzzers[i].met;
 		strange = fuzzers[i].strange ?: strange;
 	}
-	ksft_print_msg("%lu calls, %lu of them met; %lld pages lost\n", done, met,
-		       lost_pages(&before, &after));
+	ksft_print_msg("%lu calls, %lu of them met, choices %llx; %lld pages lost\n", done, met,
+		       choices, lost_pages(&before, &after));
 	ksft_test_result(!strange, "no strange error: %d\n", strange);
 	ksft_test_result(count_dmabufs() == dmabufs, "no buffer is left\n");
 	ksft_test_result(lost_pages(&before, &after) <= LOST_PAGES, "no page is lost\n");

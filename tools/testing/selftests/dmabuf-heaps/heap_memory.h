@@ -12,6 +12,7 @@
 #include "heap_user.h"
 
 #define TOP_ORDER	9
+#define PAGE_OWNERS	"/sys/kernel/debug/page_owner_stacks/show_stacks"
 
 /**
  * struct memory - where the pages of this machine are
@@ -21,6 +22,7 @@
  * @by_size: free, as /proc/buddyinfo has it
  * @by_type: free, as /proc/pagetypeinfo has it
  * @top: free, in blocks of TOP_ORDER and more
+ * @buffers: taken by the system heap for buffers, where page_owner is on; else 0
  */
 struct memory {
 	long long free;
@@ -29,6 +31,7 @@ struct memory {
 	long long by_size;
 	long long by_type;
 	long long top;
+	long long buffers;
 };
 
 /* Contiguous memory is taken, for which they are emptied, and given back. */
@@ -76,6 +79,42 @@ static inline void use_types(char *line, void *data)
 	}
 }
 
+/**
+ * struct owner - who took pages, a function a line, and then how many there are
+ * @allocated: the last line was of the page allocator
+ * @is_heap: it was the heap that called it, not a slab or an array of the heap
+ * @pages: of the heap, in all
+ */
+struct owner {
+	bool allocated;
+	bool is_heap;
+	long long pages;
+};
+
+static inline void use_owner(char *line, void *data)
+{
+	struct owner *owner = data;
+	long long pages;
+
+	if (owner->allocated &&
+	    (strstr(line, " system_heap_") || strstr(line, " heap_runs_")))
+		owner->is_heap = true;
+	owner->allocated = strstr(line, "alloc_pages");
+	if (sscanf(line, "nr_base_pages: %lld", &pages) != 1)
+		return;
+	if (owner->is_heap)
+		owner->pages += pages;
+	owner->is_heap = false;
+}
+
+static inline long long buffer_pages(void)
+{
+	struct owner owner = {};
+
+	read_lines(PAGE_OWNERS, use_owner, &owner);
+	return owner.pages;
+}
+
 /* Takes some milliseconds. */
 static inline void look(struct memory *m)
 {
@@ -90,21 +129,23 @@ static inline void look(struct memory *m)
 	m->top = free_in_blocks(TOP_ORDER) / page_size();
 	m->by_type = 0;
 	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+	m->buffers = buffer_pages();
 }
 
 /*
  * KASAN keeps what was freed for some time, and has pages that nobody counts: for
- * the shadow of areas that are still to be unmapped, and for traces of calls.
+ * the shadow of areas that are still to be unmapped, and for traces of calls.  What
+ * can be told there is what page_owner knows of buffers.
  */
 static inline bool kernel_has_kasan(void)
 {
 	return kernel_has(" T kasan_report\n");
 }
 
-/* 0 where that cannot be told. */
 static inline long long lost_pages(const struct memory *before, const struct memory *after)
 {
-	return kernel_has_kasan() ? 0 : after->uncounted - before->uncounted;
+	return kernel_has_kasan() ? after->buffers - before->buffers :
+				    after->uncounted - before->uncounted;
 }
 
 static inline bool is_zero(const __u64 *words, size_t nr)

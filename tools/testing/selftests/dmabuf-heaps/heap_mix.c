@@ -31,6 +31,9 @@
 #define VKMS_LINES	16		/* the smallest framebuffer that is tried */
 #define WARM_UP_S	5
 
+/* Rounds of each thread whose choices are told, to compare runs of one seed. */
+#define TOLD_ROUNDS	100
+
 /* What others may take, and caches may keep, in a run of any length. */
 #define LOST_PAGES	64
 #define KEPT_BYTES	(8 * MIB)
@@ -62,6 +65,7 @@ struct buffer {
  * @v4l2: a queue, an importer that maps
  * @counter: of instructions, -1 if nobody counts them
  * @rounds: how many so far
+ * @choices: a hash of what was done in the first TOLD_ROUNDS
  * @busy_ns: and how long they took
  * @op: the operation that it is at
  * @new_bytes: size of a buffer that this makes
@@ -78,6 +82,7 @@ struct worker {
 	struct v4l2 v4l2;
 	int counter;
 	unsigned long rounds;
+	__u64 choices;
 	__u64 busy_ns;
 	const char *op;
 	size_t new_bytes;
@@ -401,11 +406,16 @@ static const struct {
 /* As many random numbers in each round, whatever comes of them. */
 static void do_round(struct worker *w)
 {
-	struct buffer *b = &w->slots[below(&w->seed, NR_SLOTS)];
+	const unsigned int slot = below(&w->seed, NR_SLOTS);
 	const unsigned int op = below(&w->seed, ARRAY_SIZE(ops));
+	const unsigned int size = below(&w->seed, ARRAY_SIZE(sizes));
+	const unsigned int other = below(&w->seed, NR_SHARED);
+	struct buffer *b = &w->slots[slot];
 
-	w->new_bytes = sizes[below(&w->seed, ARRAY_SIZE(sizes))] * page_size();
-	w->other = &mix.shared[below(&w->seed, NR_SHARED)];
+	if (w->rounds < TOLD_ROUNDS)
+		w->choices = w->choices * 31 + (slot << 24 | op << 16 | size << 8 | other);
+	w->new_bytes = sizes[size] * page_size();
+	w->other = &mix.shared[other];
 	w->op = ops[0].name;
 	if (b->fd < 0)
 		do_alloc(w, b);
@@ -497,12 +507,18 @@ static void start_workers(int nr)
 	}
 }
 
-static void end_workers(void)
+/* Returns a hash of the first choices of all threads. */
+static __u64 end_workers(void)
 {
+	__u64 choices = 0;
+
 	mix.end = true;
 	pthread_barrier_wait(&mix.turn);
-	for (int i = 0; i < mix.nr_workers; i++)
+	for (int i = 0; i < mix.nr_workers; i++) {
 		pthread_join(mix.workers[i].thread, NULL);
+		choices = choices * 31 + mix.workers[i].choices;
+	}
+	return choices;
 }
 
 /**
@@ -589,7 +605,6 @@ static void run_minutes(unsigned int seconds, struct report *first, struct repor
 		take_report(last);
 		print_report(minute, &before, last);
 	}
-	end_workers();
 }
 
 int main(int argc, char **argv)
@@ -625,7 +640,7 @@ int main(int argc, char **argv)
 	mix.has_vkms = !vkms_open(&mix.vkms);
 	start_workers(threads);
 	run_minutes(seconds, &first, &last);
-
+	ksft_print_msg("choices of the first %d rounds: %llx\n", TOLD_ROUNDS, end_workers());
 	ksft_print_msg("%lld pages lost, %lld buffers left\n",
 		       lost_pages(&first.memory, &last.memory),
 		       last.dmabufs - first.dmabufs);

@@ -43,8 +43,11 @@ static inline int cma_alloc(size_t bytes)
 	};
 	int heap = -1;
 
-	for (size_t i = 0; heap < 0 && i < sizeof(names) / sizeof(*names); i++)
+	for (size_t i = 0; heap < 0 && i < sizeof(names) / sizeof(*names); i++) {
 		heap = open(names[i], O_RDONLY | O_CLOEXEC);
+		if (heap < 0 && errno != ENOENT)
+			return -1;
+	}
 	return alloc_and_close(heap, bytes);
 }
 

@@ -360,6 +360,31 @@ TEST_F_TIMEOUT(buffer, is_zero_even_if_its_pages_were_used, TIME_LIMIT)
 	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
 }
 
+/* The same, of a process that has ended. */
+TEST_F_TIMEOUT(buffer, is_zero_even_if_others_used_its_pages, TIME_LIMIT)
+{
+	const pid_t child = fork();
+	int status;
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		close(self->dmabuf);
+		memset(self->map, 0xa5, self->bytes);
+		_exit(0);
+	}
+	/* The child's is the last mapping of it. */
+	ASSERT_EQ(0, munmap(self->map, self->bytes));
+	ASSERT_EQ(0, close(self->dmabuf));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(0, status);
+
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf);
+	self->map = map_buffer(self->dmabuf, self->bytes, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+}
+
 TEST_F_TIMEOUT(buffer, every_page_is_where_the_device_has_it, TIME_LIMIT)
 {
 	const __u32 flags = DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES;
