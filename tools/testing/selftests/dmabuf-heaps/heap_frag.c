@@ -304,12 +304,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	ksft_print_header();
-	heap = open_heap();
-	if (heap < 0)
-		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
-	test = open_vmap_test();
-	if (test < 0)
-		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	open_or_skip(&heap, &test);
 	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
 		ksft_exit_skip("takes all memory, and there is too much of it\n");
 	if (free_bytes() < 2 * PIECES_BYTES + 2 * RESERVE_BYTES)

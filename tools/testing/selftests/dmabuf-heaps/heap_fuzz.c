@@ -340,12 +340,7 @@ int main(int argc, char **argv)
 	}
 
 	ksft_print_header();
-	heap = open_heap();
-	if (heap < 0)
-		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
-	test = open_vmap_test();
-	if (test < 0)
-		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	open_or_skip(&heap, &test);
 	ksft_set_plan(5);
 	ksft_print_msg("seed %llu\n", first_seed);
 	/* The stock heap allocates until the OOM killer comes. */

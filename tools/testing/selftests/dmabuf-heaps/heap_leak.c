@@ -238,12 +238,7 @@ int main(int argc, char **argv)
 	__u64 start;
 
 	ksft_print_header();
-	heap = open_heap();
-	if (heap < 0)
-		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
-	test = open_vmap_test();
-	if (test < 0)
-		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
+	open_or_skip(&heap, &test);
 	ksft_set_plan(8);
 
 	run(workers, WARM_UP_ROUNDS);

@@ -14,6 +14,7 @@
 #include <linux/types.h>
 
 #include "vmap_user.h"
+#include "../kselftest.h"
 
 #define LINE_BYTES	512
 /* How long to wait for what comes in seconds. */
@@ -186,6 +187,17 @@ static inline unsigned long long free_in_blocks(int min_order)
 
 	read_lines("/proc/buddyinfo", use_buddies, &buddies);
 	return buddies.bytes;
+}
+
+/* For a program that is one test: where it cannot run, it ends here. */
+static inline void open_or_skip(int *heap, int *test)
+{
+	*heap = open_heap();
+	if (*heap < 0)
+		ksft_exit_skip(SYSTEM_HEAP ": %s\n", strerror(errno));
+	*test = open_vmap_test();
+	if (*test < 0)
+		ksft_exit_skip(VMAP_TEST_FILE ": %s\n", strerror(errno));
 }
 
 #endif /* HEAP_USER_H */
