@@ -47,7 +47,7 @@ static const char usage[] =
 	"                   has TEXT up to a line '@@ expected' is no splat; if none comes,\n"
 	"                   that is one.\n"
 	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
-	"                   boot=120 init=20 kselftest=600 kunit=120 run=300 shell=0\n"
+	"                   boot=120 init=20 kselftest=1800 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
 	"  --cmd FILE       write the QEMU command to FILE as well\n"
 	"  --file NAME=FILE what it writes to another port, NAME; found before the first\n"
@@ -69,7 +69,7 @@ struct limit {
 };
 
 static struct limit limits[MAX_LIMITS] = {
-	{ "boot", 120 }, { "init", 20 }, { "kselftest", 600 }, { "kunit", 120 },
+	{ "boot", 120 }, { "init", 20 }, { "kselftest", 1800 }, { "kunit", 120 },
 	{ "run", 300 }, { "shell", 0 }, { "shutdown", 20 }, { "other", 300 },
 };
 
