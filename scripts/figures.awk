@@ -9,6 +9,8 @@ function commas(n,    s) {
 }
 
 function size_of(bytes) {
+	if (bytes >= 1073741824 && bytes % 1073741824 == 0)
+		return bytes / 1073741824 " GiB"
 	if (bytes >= 1048576 && bytes % 1048576 == 0)
 		return bytes / 1048576 " MiB"
 	if (bytes >= 1024 && bytes % 1024 == 0)

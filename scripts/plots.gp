@@ -24,6 +24,7 @@ set output out.'/plot-sizes.'.format
 set title "Kernel mapping of a buffer of the system heap\n{/*0.8 ".kernel.", fresh memory}"
 set logscale x 2
 set xtics ('4 KiB' 4096, '64 KiB' 65536, '1 MiB' 1048576, '16 MiB' 16777216, '128 MiB' 134217728, '1 GiB' 1073741824)
+set xrange [3000:1500000000]
 set xlabel 'size of the buffer'
 set key top left reverse Left
 plot for [i=1:n] dir.'/'.word(variants, i) using 1:2 with linespoints \
@@ -32,6 +33,7 @@ plot for [i=1:n] dir.'/'.word(variants, i) using 1:2 with linespoints \
 set output out.'/plot-layouts.'.format
 set title "Kernel mapping of 128 MiB\n{/*0.8 ".kernel.", by the layout of its memory}"
 unset logscale x
+set xrange [*:*]
 unset xlabel
 set xtics auto
 set style data histograms
