@@ -49,7 +49,7 @@ jobs() {
 	frag | wall-frag) echo run $tests/heap_frag -b ;;
 	users | wall-users)
 		# each queue of the V4L2 drivers takes its time
-		echo "run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -f prepare -v 64_KiB -v 128_MiB"
+		echo "run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -v 64_KiB -v 8_MiB -v 128_MiB"
 		;;
 	wall) echo run $tests/vmap_bench -r 9 ;;
 	wall-layouts) echo run $tests/vmap_layouts -r 9 run 1m 64k 4k-scattered page ;;
