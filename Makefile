@@ -204,11 +204,11 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-BENCH := icount sizes frag users wall wall-layouts wall-frag wall-users
+BENCH_PARTS := icount sizes frag users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH)
+	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
+	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
 	$(Q)scripts/plots.sh $(WORK)/results.json
 
 # Of two results.json, maybe of different days or kernels
