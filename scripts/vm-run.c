@@ -245,11 +245,18 @@ static bool is_expected(const char *text)
 	return false;
 }
 
-/* "@@ expect TEXT"; where there is no room, TEXT stays a splat. */
+/*
+ * "@@ expect TEXT"; where there is no room, TEXT stays a splat. A console that goes
+ * from one CPU to the other may repeat a line.
+ */
 static void expect(const char *text)
 {
 	if (splat.nr_expected == MAX_EXPECTED || !*text)
 		return;
+	for (int i = 0; i < splat.nr_expected; i++) {
+		if (!strcmp(text, splat.expected[i].text))
+			return;
+	}
 	splat.expected[splat.nr_expected].seen = false;
 	snprintf(splat.expected[splat.nr_expected++].text, NAME_SIZE, "%s", text);
 }
