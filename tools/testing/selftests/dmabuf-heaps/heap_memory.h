@@ -19,8 +19,8 @@
  * @free: free, in the lists of CPUs as well
  * @counted: taken, by someone who is counted in /proc/meminfo
  * @uncounted: all others
- * @by_size: free, as /proc/buddyinfo has it
- * @by_type: free, as /proc/pagetypeinfo has it
+ * @by_size: free, as /proc/buddyinfo has it, or with a CPU
+ * @by_type: free, as /proc/pagetypeinfo has it, or with a CPU
  * @top: free, in blocks of TOP_ORDER and more
  * @buffers: taken by the system heap for buffers, where page_owner is on; else 0
  */
@@ -118,17 +118,22 @@ static inline long long buffer_pages(void)
 /* Takes some milliseconds. */
 static inline void look(struct memory *m)
 {
+	long long with_cpus;
+
 	drain_cpu_lists();
 	/* Or each CPU keeps some of the counts to itself. */
 	write_file("/proc/sys/vm/stat_refresh", "1");
-	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") +
-		  read_numbers("/proc/zoneinfo", " count: %lld");
+	/* Who reads all this takes some again. */
+	with_cpus = read_numbers("/proc/zoneinfo", " count: %lld");
+	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") + with_cpus;
 	m->counted = counted_pages();
 	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
-	m->by_size = free_in_blocks(0) / page_size();
+	m->by_size = free_in_blocks(0) / page_size() + with_cpus;
 	m->top = free_in_blocks(TOP_ORDER) / page_size();
 	m->by_type = 0;
 	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+	if (m->by_type)
+		m->by_type += with_cpus;
 	m->buffers = buffer_pages();
 }
 
