@@ -23,8 +23,7 @@
 #define WARM_UP_ROUNDS	250
 
 /* Pages that others may take meanwhile.  A page a round is 10,000. */
-/* Of two CPUs: each keeps two kernel stacks of 4 pages, which nobody counts. */
-#define LOST_PAGES	32
+#define LOST_PAGES	64
 /* How often to look for pages that are not where they should be. */
 #define LOOKS		5
 /* Of memory in blocks of the top orders, what other pieces may cost. */
