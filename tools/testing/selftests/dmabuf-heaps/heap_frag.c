@@ -21,9 +21,9 @@
 #define PIECES_BYTES	(2 * BUFFER_BYTES)
 /* Left alone while memory is filled: below that the kernel starts to reclaim. */
 #define RESERVE_BYTES	(96 * MIB)
-/* What may be left in blocks of 16 pages and more. */
-#define BLOCK_ORDER	4
-#define BLOCKS_BYTES	(2 * MIB)
+/* What may be left in blocks of more than a page. */
+#define BLOCK_ORDER	1
+#define BLOCKS_BYTES	(4 * MIB)
 #define MAX_BALLAST	256
 
 #define ROUNDS		3
