@@ -140,7 +140,7 @@ help:
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
 	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
-	@echo 'FLAVOURS=        make check tests these kernels, too: $(KNOWN_FLAVOURS); see hacking.rst'
+	@echo 'FLAVOURS=        make check tests these kernels instead: $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'

@@ -121,7 +121,7 @@ watchers() {
 patience() {
 	case $variant in
 	*-debug | *-kcsan | *-kmsan)
-		echo "--limit boot=1800 --limit kunit=900 --limit kselftest=7200 --limit run=3600"
+		echo "--limit boot=1800 --limit kunit=3600 --limit kselftest=7200 --limit run=3600"
 		;;
 	esac
 	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"

@@ -3,7 +3,7 @@
 # check.sh SERIES ARCH VARIANT: every test of the variant, beside stock; the last
 # line is "N passed, N failed[, N skipped]"
 #
-# FLAVOURS	flavours of the patched kernel to test as well, see build.sh; most are
+# FLAVOURS	flavours of the patched kernel to test instead, see build.sh; most are
 #		without the selftests that need drivers
 # SCOPE		brief: what may go wrong with another kernel or on another
 #		architecture; not the tests of the harness, nor those of stock
@@ -109,10 +109,11 @@ users() {
 # flavour NAME: the patched kernel with other options passes the same tests
 flavour() {
 	steps="build modules"
-	tests="-c dmabuf-heaps"
+	tests=${TEST:+-t $TEST}
+	tests=${tests:--c dmabuf-heaps}
 	if has_no_users "$1"; then
 		steps=build
-		tests=$(grep '^dmabuf-heaps:' "$out/kselftest/kselftest-list.txt" |
+		[ -n "${TEST-}" ] || tests=$(grep '^dmabuf-heaps:' "$out/kselftest/kselftest-list.txt" |
 			grep -vE ":($USERS)" | sed 's/^/-t /')
 	fi
 	for step in $steps; do
@@ -123,8 +124,10 @@ flavour() {
 		}
 	done
 	# shellcheck disable=SC2086 # a list
-	brief "patched-$1" -o "$FLAVOUR_LIMIT" $tests
-	[ "$1" != debug ] || faults "patched-$1"
+	ours "patched-$1" -o "$FLAVOUR_LIMIT" $tests
+	case $1,${TEST-} in
+	debug, | debug,*:heap_faults) faults "patched-$1" ;;
+	esac
 }
 
 # faults KERNEL: what heap_faults has made fail, by the traces of calls
@@ -132,12 +135,13 @@ faults() {
 	awk -f "$top/scripts/faults.awk" "$out/log/$1-kselftest.console" >"$results/$1-faults.tap"
 }
 
-# brief KERNEL ARG...: the tests of what is ours, those of the selftests that ARG names
-brief() {
+# ours KERNEL ARG...: the tests of what is ours, those of the selftests that ARG
+# names; or TEST alone
+ours() {
 	kernel=$1
 	shift
-	run_jobs "$kernel" kunit kunit
-	run_jobs "$kernel" kselftest kselftest "$@"
+	[ "${TEST:-kunit}" != kunit ] || run_jobs "$kernel" kunit kunit
+	[ "${TEST-}" = kunit ] || run_jobs "$kernel" kselftest kselftest "$@"
 }
 
 # long KERNEL: the kernel's own tests as well
@@ -181,16 +185,6 @@ verdict() {
 	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" "$@"
 }
 
-# one_test: a quick answer while something is being written
-one_test() {
-	case $TEST in
-	host) host_tests ;;
-	kunit) run_jobs "$variant" kunit kunit ;;
-	*) run_jobs "$variant" kselftest kselftest -t "$TEST" ;;
-	esac
-	verdict
-}
-
 [ $# = 3 ] || die "usage: check.sh SERIES ARCH VARIANT"
 series=$1
 arch=$2
@@ -200,14 +194,28 @@ results=$out/check
 rm -rf "$results"
 mkdir -p "$results"
 
+# A quick answer while something is being written, or another kernel
+if [ "${TEST-}" = host ]; then
+	host_tests
+	verdict
+	exit
+fi
+if [ -n "${FLAVOURS-}" ]; then
+	for name in $FLAVOURS; do
+		flavour "$name"
+	done
+	verdict
+	exit
+fi
 if [ -n "${TEST-}" ]; then
-	one_test
+	ours "$variant" -t "$TEST"
+	verdict
 	exit
 fi
 
 if [ "${SCOPE-}" = brief ]; then
 	boot_time
-	brief "$variant" -c dmabuf-heaps
+	ours "$variant" -c dmabuf-heaps
 else
 	host_tests
 	boot_time
@@ -217,9 +225,6 @@ else
 fi
 # The bound is one for ours
 [ "$variant" != patched ] || users
-for name in ${FLAVOURS-}; do
-	flavour "$name"
-done
 bench
 [ "$variant" != patched ] || fragmented
 # In our own kernels, nothing that real users of dma_buf_vmap() need is missing
