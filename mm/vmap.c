@@ -973,14 +973,22 @@ void __vunmap_range_noflush(unsigned long start, unsigned long end)
 }
 
 /**
+ * struct vmap_align - where a virtual area should start
+ * @shift: log2 of the leaf to align it for; PAGE_SHIFT if any address will do
+ * @offset: bytes from an address that is aligned, less than a leaf
+ */
+struct vmap_align {
+	unsigned int shift;
+	unsigned long offset;
+};
+
+/**
  * struct vmap_layout - what the memory to be mapped asks of its virtual area
  * @size: bytes
  * @start: physical address of the extent that ends at @size
  * @end: its end; 0 if there is none
- * @wanted: bytes that an extent has to have for a leaf larger than @leaf_shift
- * @leaf_shift: log2 of the leaf to align the area for; PAGE_SHIFT if none
- * @offset: bytes from an aligned address at which the area should start, less
- *	    than a leaf
+ * @wanted: bytes that an extent has to have for a leaf larger than that of @align
+ * @align: of the area
  * @prot: protection of the mapping
  *
  * The first extent that takes the largest leaf decides.  The area is as good as
@@ -991,8 +999,7 @@ struct vmap_layout {
 	phys_addr_t start;
 	phys_addr_t end;
 	unsigned long wanted;
-	unsigned int leaf_shift;
-	unsigned long offset;
+	struct vmap_align align;
 	pgprot_t prot;
 };
 
@@ -1011,7 +1018,7 @@ static unsigned long vmap_next_leaf(unsigned int shift)
 /* Nothing laid out yet. */
 #define VMAP_LAYOUT(_prot) {				\
 	.wanted = vmap_next_leaf(PAGE_SHIFT),		\
-	.leaf_shift = PAGE_SHIFT,			\
+	.align.shift = PAGE_SHIFT,			\
 	.prot = _prot,					\
 }
 
@@ -1045,9 +1052,9 @@ static noinline void vmap_layout_align(struct vmap_layout *layout)
 		extent_leaf_shift(layout->start, layout->end - layout->start,
 				  layout->prot);
 
-	if (shift > layout->leaf_shift) {
-		layout->leaf_shift = shift;
-		layout->offset = (layout->end - layout->size) & (BIT(shift) - 1);
+	if (shift > layout->align.shift) {
+		layout->align.shift = shift;
+		layout->align.offset = (layout->end - layout->size) & (BIT(shift) - 1);
 		layout->wanted = vmap_next_leaf(shift);
 	}
 }
@@ -1124,13 +1131,14 @@ static int vmap_layout_sg(struct vmap_layout *layout, struct scatterlist *sg,
  * has a group of half a leaf's pages in it, wherever it begins, and pages that
  * are as far from each other as they should be stand for those between.
  */
-static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
-			      unsigned long nr_pages)
+static struct vmap_align vmap_layout_pages(struct page **pages,
+					   unsigned long nr_pages, pgprot_t prot)
 {
+	struct vmap_layout layout = VMAP_LAYOUT(prot);
 	unsigned long i = 0, start, leaf, nr;
 
-	while (layout->wanted <= PMD_SIZE) {
-		leaf = PFN_DOWN(layout->wanted);
+	while (layout.wanted <= PMD_SIZE) {
+		leaf = PFN_DOWN(layout.wanted);
 		nr = leaf / 2;
 		if (i + nr > nr_pages)
 			break;
@@ -1148,42 +1156,45 @@ static void vmap_layout_pages(struct vmap_layout *layout, struct page **pages,
 		if (pages[nr_pages - 1] != pages[start] + nr - 1)
 			nr = vmap_pages_in_a_row(pages + start,
 						 min(nr, 2 * PFN_DOWN(PMD_SIZE)));
-		layout->size = start << PAGE_SHIFT;
-		layout->end = 0;
-		vmap_layout_add(layout, page_to_phys(pages[start]),
+		layout.size = start << PAGE_SHIFT;
+		layout.end = 0;
+		vmap_layout_add(&layout, page_to_phys(pages[start]),
 				nr << PAGE_SHIFT);
 		i = max(i, start + nr);
 	}
-	layout->size = nr_pages << PAGE_SHIFT;
+	return layout.align;
+}
+
+static __always_inline struct vm_struct *
+vmap_get_any_area(unsigned long size, unsigned long flags, const void *caller)
+{
+	return __get_vm_area_node(size, 1, PAGE_SHIFT, flags, VMALLOC_START,
+				  VMALLOC_END, NUMA_NO_NODE, GFP_KERNEL, caller);
 }
 
 /*
- * An area at @layout->offset from an aligned address or, where the address
- * space has no room for that any more, at any address.
+ * An area at @align.offset from an aligned address or, where the address space
+ * has no room for that any more, at any address.
  */
-static struct vm_struct *vmap_get_area(const struct vmap_layout *layout,
-				       unsigned long flags, const void *caller)
+static struct vm_struct *vmap_get_aligned_area(unsigned long size,
+					       struct vmap_align align,
+					       unsigned long flags,
+					       const void *caller)
 {
 	struct vm_struct *area;
 
-	if (layout->leaf_shift > PAGE_SHIFT) {
-		area = __get_vm_area_node(layout->size + layout->offset,
-					  BIT(layout->leaf_shift), PAGE_SHIFT,
-					  flags, VMALLOC_START, VMALLOC_END,
-					  NUMA_NO_NODE,
-					  GFP_KERNEL | __GFP_NOWARN, caller);
-		if (area) {
-			if (layout->offset)
-				kasan_poison_vmalloc(area->addr, layout->offset);
-			area->addr += layout->offset;
-			area->size -= layout->offset;
-			area->requested_size -= layout->offset;
-			return area;
-		}
-	}
-	return __get_vm_area_node(layout->size, 1, PAGE_SHIFT, flags,
-				  VMALLOC_START, VMALLOC_END, NUMA_NO_NODE,
-				  GFP_KERNEL, caller);
+	area = __get_vm_area_node(size + align.offset, BIT(align.shift),
+				  PAGE_SHIFT, flags, VMALLOC_START, VMALLOC_END,
+				  NUMA_NO_NODE, GFP_KERNEL | __GFP_NOWARN, caller);
+	if (!area)
+		return vmap_get_any_area(size, flags, caller);
+
+	if (align.offset)
+		kasan_poison_vmalloc(area->addr, align.offset);
+	area->addr += align.offset;
+	area->size -= align.offset;
+	area->requested_size -= align.offset;
+	return area;
 }
 
 #ifdef CONFIG_KMSAN
@@ -1215,20 +1226,23 @@ static int vmap_kmsan_map(struct vmap_cursor cur, unsigned long addr,
 }
 #endif
 
-/* Get an area for @layout and map the memory from @w->cur on into it. */
+/* Get an area of @size bytes and map the memory from @w->cur on into it. */
 static __always_inline struct vm_struct *
-vmap_area(struct vmap_walk *w, const struct vmap_layout *layout,
+vmap_area(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	  unsigned long flags, const void *caller)
 {
-	struct vm_struct *area = vmap_get_area(layout, flags, caller);
+	struct vm_struct *area;
 	unsigned long addr, end;
 	int err;
 
+	area = align.shift > PAGE_SHIFT ?
+		vmap_get_aligned_area(size, align, flags, caller) :
+		vmap_get_any_area(size, flags, caller);
 	if (!area)
 		return ERR_PTR(-ENOMEM);
 
 	addr = (unsigned long)area->addr;
-	end = addr + layout->size;
+	end = addr + size;
 	err = vmap_kmsan_map(w->cur, addr, w->prot);
 	if (!err)
 		err = vmap_walk_noflush(addr, end, w);
@@ -1265,7 +1279,7 @@ void *vmap(struct page **pages, unsigned int count,
 		.prot = pgprot_nx(prot),
 		.max_shift = vmap_max_leaf_shift,
 	};
-	struct vmap_layout layout = VMAP_LAYOUT(prot);
+	struct vmap_align align = { .shift = PAGE_SHIFT };
 	struct vm_struct *area;
 
 	might_sleep();
@@ -1283,8 +1297,10 @@ void *vmap(struct page **pages, unsigned int count,
 	if (!count || count > totalram_pages())
 		return NULL;
 
-	vmap_layout_pages(&layout, pages, count);
-	area = vmap_area(&w, &layout, flags, __builtin_return_address(0));
+	if (count >= PFN_DOWN(vmap_next_leaf(PAGE_SHIFT)))
+		align = vmap_layout_pages(pages, count, prot);
+	area = vmap_area(&w, (unsigned long)count << PAGE_SHIFT, align, flags,
+			 __builtin_return_address(0));
 	if (IS_ERR(area))
 		return NULL;
 
@@ -1336,7 +1352,8 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 	if (PHYS_PFN(layout.size) > totalram_pages())
 		return ERR_PTR(-E2BIG);
 
-	area = vmap_area(&w, &layout, VM_MAP, __builtin_return_address(0));
+	area = vmap_area(&w, layout.size, layout.align, VM_MAP,
+			 __builtin_return_address(0));
 	return IS_ERR(area) ? ERR_CAST(area) : area->addr;
 }
 EXPORT_SYMBOL_GPL(vmap_sg);
