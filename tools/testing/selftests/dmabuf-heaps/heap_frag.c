@@ -18,7 +18,7 @@
 
 #define BUFFER_BYTES	(128 * MIB)
 /* In pieces, so that a buffer finds room and the kernel has some as well. */
-#define PIECES_BYTES	(2 * BUFFER_BYTES)
+#define PIECES_BYTES	(5 * BUFFER_BYTES / 2)
 /* Left alone while memory is filled: below that the kernel starts to reclaim. */
 #define RESERVE_BYTES	(96 * MIB)
 /* What may be left in blocks of more than a page. */
