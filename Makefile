@@ -140,7 +140,8 @@ help:
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
 	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
-	@echo 'FLAVOURS=        make check tests these kernels instead: $(KNOWN_FLAVOURS); see hacking.rst'
+	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
+	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
@@ -226,7 +227,7 @@ users: kernels modules $(INITRAMFS)
 
 .PHONY: soak
 soak: kernels modules $(INITRAMFS)
-	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT) '$(MINUTES)'
+	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT)$(FLAVOURS:%=-%) '$(MINUTES)'
 
 .PHONY: coverage
 coverage: kernels $(INITRAMFS)

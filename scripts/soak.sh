@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # soak.sh SERIES ARCH VARIANT MINUTES [ARG...]: heap_mix for so long, and what it
-# says of each minute; ARG as -r SEED, -t THREADS.
+# says of each minute; ARG as -r SEED, -t THREADS.  A flavour is built first.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -17,6 +17,13 @@ minutes=$4
 shift 4
 case $minutes in
 '' | 0* | *[!0-9]* | ?????*) die "MINUTES=$minutes: not a number from 1 to 9999" ;;
+esac
+case $variant in
+*-*)
+	for step in build modules; do
+		"$top/scripts/build.sh" "$series" "$arch" "$variant" $step
+	done
+	;;
 esac
 port=$OUT/${TREE:-$series}-$arch/log/$variant-soak.port
 
