@@ -64,8 +64,9 @@ MODULE_PARM_DESC(warn, "Run the cases that make the kernel WARN, too");
 
 /* How often something is repeated to see whether it leaks a page each time. */
 #define LEAK_ROUNDS	512
-/* What others may take meanwhile. */
-#define LEAK_SLACK	(LEAK_ROUNDS / 4)
+/* What others may take meanwhile, and KASAN keeps of what was freed. */
+#define LEAK_SLACK \
+	(IS_ENABLED(CONFIG_KASAN_GENERIC) ? LEAK_ROUNDS : LEAK_ROUNDS / 4)
 
 /*
  * The arena: contiguous memory, each page of it allocated on its own, and as
