@@ -140,13 +140,14 @@ static void announce_end(void *test)
 
 /*
  * To be called when nothing but a failure can keep the WARN from coming.  It
- * names the function; all of those that map begin with "vmap".
+ * names the file, or else the function; all of those that map begin with "vmap".
  */
 static void expect_warn(struct kunit *test)
 {
 	if (!warn)
 		kunit_skip(test, "makes the kernel WARN: vmap_kunit.warn=1 runs it");
-	kunit_info(test, "@@ expect  at vmap\n");
+	kunit_info(test, "@@ expect %s\n",
+		   IS_ENABLED(CONFIG_DEBUG_BUGVERBOSE) ? "mm/vma" : " at vmap");
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, announce_end, test));
 }
