@@ -17,10 +17,8 @@
 #include "../kselftest.h"
 
 #define BUFFER_BYTES	(128 * MIB)
-/* In pieces, so that a buffer finds room and the kernel has some as well. */
-#define PIECES_BYTES	(5 * BUFFER_BYTES / 2)
-/* Left alone while memory is filled: below that the kernel starts to reclaim. */
-#define RESERVE_BYTES	(96 * MIB)
+/* Left to others while memory is filled. */
+#define OTHERS_BYTES	(96 * MIB)
 /* What may be left in blocks of more than a page. */
 #define BLOCK_ORDER	1
 #define BLOCKS_BYTES	(4 * MIB)
@@ -30,18 +28,27 @@
 /* As many as it takes until what was in pieces is given back in pieces. */
 #define BENCH_ROUNDS	9
 
-/* What a pipe may hold unless root asks for more. */
-#define PIPE_BYTES	MIB
+/* What a pipe may hold. */
+#define PIPE_PAGES	256
 
 #define PFN_MASK	((1ULL << 55) - 1)
 
 static __u64 ns[NR_OPS][BENCH_ROUNDS];
+static __u64 reserve;	/* below that the kernel starts to reclaim */
+static __u64 pieces;	/* so that a buffer finds room and the kernel has some as well */
 static int heap, test;
 
 /* Ends the program; what it took goes with it. */
 static void fail(const char *what)
 {
 	ksft_exit_fail_msg("%s: %s\n", what, strerror(errno));
+}
+
+/* The kernel's reserves are larger where pages are. */
+static void choose_sizes(void)
+{
+	reserve = read_numbers("/proc/zoneinfo", " high %lld") * page_size() + OTHERS_BYTES;
+	pieces = 2 * BUFFER_BYTES + reserve;
 }
 
 static __u64 free_block_bytes(void)
@@ -65,7 +72,7 @@ static char *fill_with_pages(size_t *bytes)
 {
 	char *map;
 
-	*bytes = meminfo_bytes("MemFree: %lld") - RESERVE_BYTES;
+	*bytes = meminfo_bytes("MemFree: %lld") - reserve;
 	*bytes &= ~(page_size() - 1);
 	map = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
@@ -84,7 +91,7 @@ static void pin_page(char *page, size_t bytes)
 
 	if (vmsplice(pipefd[1], &iov, 1, SPLICE_F_NONBLOCK) == (ssize_t)bytes)
 		return;
-	if (pipe2(pipefd, O_CLOEXEC) || fcntl(pipefd[1], F_SETPIPE_SZ, PIPE_BYTES) < 0)
+	if (pipe2(pipefd, O_CLOEXEC) || fcntl(pipefd[1], F_SETPIPE_SZ, PIPE_PAGES * bytes) < 0)
 		fail("pipe");
 	if (vmsplice(pipefd[1], &iov, 1, SPLICE_F_NONBLOCK) != (ssize_t)bytes)
 		fail("vmsplice");
@@ -131,10 +138,10 @@ static void fragment_memory(void)
 	size_t bytes;
 	char *map;
 
-	fill_with_buffers(2 * PIECES_BYTES + RESERVE_BYTES);
+	fill_with_buffers(2 * pieces + reserve);
 	map = fill_with_pages(&bytes);
 	free_every_other_page(map, bytes);
-	wait_for_free(PIECES_BYTES);
+	wait_for_free(pieces);
 	use_up_blocks();
 }
 
@@ -144,7 +151,7 @@ static __u64 *make_buffer(int round, int *dmabuf)
 	__u64 start;
 	void *map;
 
-	wait_for_free(BUFFER_BYTES + RESERVE_BYTES);
+	wait_for_free(BUFFER_BYTES + reserve);
 	start = now_ns();
 	*dmabuf = heap_alloc(heap, BUFFER_BYTES);
 	ns[ALLOC][round] = now_ns() - start;
@@ -307,7 +314,8 @@ int main(int argc, char **argv)
 	open_or_skip(&heap, &test);
 	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
 		ksft_exit_skip("takes all memory, and there is too much of it\n");
-	if (free_bytes() < 2 * PIECES_BYTES + 2 * RESERVE_BYTES)
+	choose_sizes();
+	if (free_bytes() < 2 * pieces + 2 * reserve)
 		ksft_exit_skip("not enough memory\n");
 	ksft_set_plan(only_times ? 1 : 8);
 
