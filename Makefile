@@ -245,6 +245,7 @@ shell: kernels modules $(INITRAMFS)
 
 .PHONY: lint
 lint: config
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) lint
 	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
 
 # What was built, for the engine of a lab

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# packages.sh SERIES ARCH [bench|docs|--list]: install the Debian packages that
-# are missing, with those that only bench or the documentation takes
+# packages.sh SERIES ARCH [bench|docs|lint|--list]: install the Debian packages that
+# are missing, with those that only bench, the documentation or lint takes
 #
 # As root, or with a sudo that asks nothing, they are installed; otherwise the
 # one line to run is printed and the exit status is 1.
@@ -26,6 +26,7 @@ packages() {
 	case $for in
 	bench) echo gnuplot-nox ;;
 	docs) echo python3-sphinx ;;
+	lint) echo sparse shellcheck ;;
 	esac
 	case $(cross_of "${1#*/}") in
 	aarch64*) echo gcc-aarch64-linux-gnu ;;
@@ -71,7 +72,7 @@ install() {
 		die "apt-get could not install: $1"
 }
 
-[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|--list]"
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|--list]"
 for=${3-}
 if [ "${3-}" = --list ]; then
 	packages "$1/$2"
