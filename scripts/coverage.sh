@@ -8,6 +8,9 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
+# Seconds for a program of the selftests: with fault injection, heap_faults has to do
+TEST_LIMIT=1000
+
 # unpack FILE: the counts that are in it, each as a file of the name of its object
 unpack() {
 	awk '
@@ -75,7 +78,7 @@ for step in build modules; do
 done
 status=0
 "$top/scripts/boot.sh" "$series" "$arch" $variant wall coverage \
-	run kernel-tests + kunit + kselftest -c dmabuf-heaps + run gcov || status=$?
+	run kernel-tests + kunit + kselftest -o $TEST_LIMIT -c dmabuf-heaps + run gcov || status=$?
 [ $status -le 1 ] || die "the guest did not end well, logs: $out/log/$variant-coverage.*"
 rm -rf "$result"
 mkdir -p "$result"

@@ -115,15 +115,16 @@ static inline long long buffer_pages(void)
 	return owner.pages;
 }
 
-/* Takes some milliseconds, or two seconds in a kernel without sysctl. */
+/*
+ * Takes two seconds: what was freed may be given back later, and each CPU keeps some
+ * of the counts to itself for a second.
+ */
 static inline void look(struct memory *m)
 {
 	long long with_cpus;
 
+	sleep(2);
 	drain_cpu_lists();
-	/* Or each CPU keeps some of the counts to itself, for a second. */
-	if (write_file("/proc/sys/vm/stat_refresh", "1"))
-		sleep(2);
 	/* Who reads all this takes some again. */
 	with_cpus = read_numbers("/proc/zoneinfo", " count: %lld");
 	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") + with_cpus;
