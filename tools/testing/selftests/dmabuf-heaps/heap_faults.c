@@ -18,6 +18,7 @@
 /* Seconds for one test, in an emulated guest with everything that is slow. */
 #define SWEEP_LIMIT	900
 
+/* With a rest that takes a page table, which may be missing. */
 #define LARGE_BYTES	(8 * MIB + 64 * KIB)
 #define IMPORT_BYTES	(8 * MIB)
 
@@ -288,15 +289,15 @@ FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, fal
 FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, false };
 FIXTURE_VARIANT_ADD(request, vmap_page) { SYSTEM, 0, &hold_request, true };
 FIXTURE_VARIANT_ADD(request, vmap) { SYSTEM, LARGE_BYTES, &hold_request, true };
-FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, IMPORT_BYTES, &hold_request, true };
+FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, LARGE_BYTES, &hold_request, true };
 FIXTURE_VARIANT_ADD(request, vmap_udmabuf) { UDMABUF, IMPORT_BYTES, &hold_request, true };
 FIXTURE_VARIANT_ADD(request, attach) { SYSTEM, LARGE_BYTES, &attach_request, true };
 FIXTURE_VARIANT_ADD(request, attach_udmabuf) { UDMABUF, MIB, &attach_request, true };
 FIXTURE_VARIANT_ADD(request, vmap_sg) { SYSTEM, 0, &layout_sg_request, false };
 FIXTURE_VARIANT_ADD(request, vmap_pages) { SYSTEM, 0, &layout_pages_request, false };
 FIXTURE_VARIANT_ADD(request, vgem) { SYSTEM, IMPORT_BYTES, &vgem_request, false };
-FIXTURE_VARIANT_ADD(request, vkms) { SYSTEM, IMPORT_BYTES, &vkms_request, true };
-FIXTURE_VARIANT_ADD(request, v4l2) { SYSTEM, IMPORT_BYTES, &encoder_request, true };
+FIXTURE_VARIANT_ADD(request, vkms) { SYSTEM, LARGE_BYTES, &vkms_request, true };
+FIXTURE_VARIANT_ADD(request, v4l2) { SYSTEM, LARGE_BYTES, &encoder_request, true };
 FIXTURE_VARIANT_ADD(request, v4l2_contig) { SYSTEM, 64 * KIB, &contig_request, false };
 
 /* Of what can fail, all, and each says where. */
