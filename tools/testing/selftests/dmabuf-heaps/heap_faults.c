@@ -28,8 +28,8 @@
  * How often all of it is done again, so that what is lost adds up, and what others
  * may take meanwhile.  Where what buffers have is counted, few times will do.
  */
-#define REPEATS		70
-#define LOST_PAGES	64
+#define REPEATS		40
+#define LOST_PAGES	32
 #define FEW_REPEATS	5
 #define FEW_PAGES	FEW_REPEATS
 
