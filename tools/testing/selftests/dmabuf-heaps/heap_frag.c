@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "heap_user.h"
+#include "heap_memory.h"
 #include "../kselftest.h"
 
 #define BUFFER_BYTES	(128 * MIB)
@@ -138,9 +138,12 @@ static void fragment_memory(void)
 	size_t bytes;
 	char *map;
 
+	/* What CPUs still have of earlier tests is in no piece. */
+	drain_cpu_lists();
 	fill_with_buffers(2 * pieces + reserve);
 	map = fill_with_pages(&bytes);
 	free_every_other_page(map, bytes);
+	drain_cpu_lists();
 	wait_for_free(pieces);
 	use_up_blocks();
 }
@@ -174,15 +177,6 @@ static void drop_buffer(int round, int dmabuf, void *map)
 	start = now_ns();
 	close(dmabuf);
 	ns[FREE][round] = now_ns() - start;
-}
-
-static bool is_zero(const __u64 *words)
-{
-	__u64 any = 0;
-
-	for (size_t i = 0; i < BUFFER_BYTES / sizeof(*words); i++)
-		any |= words[i];
-	return !any;
 }
 
 static void fill(__u64 *words, __u64 seed)
@@ -281,7 +275,7 @@ static void test_buffers(void)
 		int dmabuf;
 		__u64 *map = make_buffer(round, &dmabuf);
 
-		zero = is_zero(map) && zero;
+		zero = is_zero(map, BUFFER_BYTES / sizeof(*map)) && zero;
 		if (!round)
 			test_views(dmabuf, map);
 		memset(map, 0xa5, BUFFER_BYTES);
