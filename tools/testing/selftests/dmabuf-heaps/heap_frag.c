@@ -120,7 +120,10 @@ static void free_every_other_page(char *map, size_t bytes)
 	close(pagemap);
 }
 
-/* What is left of larger blocks goes into buffers that are never closed. */
+/*
+ * What is left of larger blocks goes into buffers that are never closed, and so does
+ * what others give back later.
+ */
 static void use_up_blocks(void)
 {
 	for (int i = 0; i < MAX_BALLAST; i++) {
@@ -154,6 +157,7 @@ static __u64 *make_buffer(int round, int *dmabuf)
 	__u64 start;
 	void *map;
 
+	use_up_blocks();
 	wait_for_free(BUFFER_BYTES + reserve);
 	start = now_ns();
 	*dmabuf = heap_alloc(heap, BUFFER_BYTES);
