@@ -89,7 +89,8 @@ static int layout_fill_table(struct layout_memory *mem, u32 layout, u32 block)
 /* What stock heaps do before they can call vmap(); the clock may be running. */
 static struct page **layout_page_array(struct sg_table *sgt, unsigned int n)
 {
-	struct page **pages = vmalloc_array(n, sizeof(*pages));
+	struct page **pages = __vmalloc_array(n, sizeof(*pages),
+					      GFP_KERNEL | __GFP_NOWARN);
 	struct sg_page_iter iter;
 	unsigned int i = 0;
 
