@@ -115,6 +115,8 @@ static struct {
 	double shown;
 } guest = { .stage = "boot" };
 
+static void judge_line(const char *line);
+
 static struct {
 	regex_t regex;
 	char stage[NAME_SIZE];		/* on the console */
@@ -127,7 +129,10 @@ static struct {
 		bool seen;
 	} expected[MAX_EXPECTED];
 	int nr_expected;
-} splat = { .stage = "boot" };
+	char held[LINE_SIZE];		/* a line that may be cut */
+	bool holds;
+	void (*judge)(const char *line);
+} splat = { .stage = "boot", .judge = judge_line };
 
 static void on_console(char *line, unsigned long start);
 static void on_port(char *line, unsigned long start);
@@ -307,12 +312,11 @@ static void keep_line(const char *line)
 		splat.text[splat.nr++] = ktap_format("%s", line);
 }
 
-static void on_console(char *line, unsigned long start)
+static void judge_line(const char *line)
 {
 	static const char mark[] = "guest: @@ stage ";
 	const char *text = kernel_text(line);
 
-	(void)start;
 	if (!strncmp(text, mark, strlen(mark)))
 		snprintf(splat.stage, sizeof(splat.stage), "%.*s", NAME_SIZE - 1,
 			 text + strlen(mark));
@@ -328,6 +332,28 @@ static void on_console(char *line, unsigned long start)
 	}
 	keep_line(line);
 	splat.hits++;
+}
+
+/* No more lines: the last one counts as it is. */
+static void release_line(void)
+{
+	if (splat.holds)
+		splat.judge(splat.held);
+	splat.holds = false;
+}
+
+/*
+ * A console that goes from one CPU to the other may cut a line, and say it once more.
+ * So each is held until the next line tells.
+ */
+static void on_console(char *line, unsigned long start)
+{
+	(void)start;
+	if (strstr(line, "** replaying previous printk message **"))
+		splat.holds = false;
+	release_line();
+	memcpy(splat.held, line, strlen(line) + 1);
+	splat.holds = true;
 }
 
 static void print_splat(void)
@@ -834,6 +860,7 @@ static enum outcome conclude(void)
 	unsigned long skipped = 0;
 	char text[512];
 
+	release_line();
 	if (splat.hits) {
 		print_splat();
 		snprintf(text, sizeof(text), "stage %s: %.300s", splat.found,
@@ -960,9 +987,8 @@ static void parse_options(int argc, char **argv)
 		help(false);
 }
 
-static void scan_line(char *line, unsigned long start)
+static void scan_line(const char *line)
 {
-	(void)start;
 	if (!is_splat(line))
 		return;
 	puts(line);
@@ -971,12 +997,14 @@ static void scan_line(char *line, unsigned long start)
 
 static enum outcome scan(void)
 {
-	struct feed f = { .path = opt.scan, .on_line = scan_line };
+	struct feed f = { .path = opt.scan, .on_line = on_console };
 
+	splat.judge = scan_line;
 	f.fd = open(f.path, O_RDONLY | O_CLOEXEC);
 	if (f.fd < 0)
 		err(MISUSE, "%s", f.path);
 	drain_all(&f, -1UL);
+	release_line();
 	return splat.hits ? SPLAT : PASSED;
 }
 

@@ -238,6 +238,8 @@ test_vm()
 	check "vm-run: counts the lines that match" \
 		vm_and 'first of 2 lines' warn-and-pass 3 'kernel splat'
 	check "vm-run: splats that were announced are none" vm expected 0 'passed: 1 passed'
+	check "vm-run: a line that was cut and said again counts once" \
+		vm expected-cut 0 'passed: 0 passed'
 	check "vm-run: another one is, all the same" \
 		vm expected-other 3 'kernel splat: stage run: BUG: a second one'
 	check "vm-run: so is one that comes after the end" \
