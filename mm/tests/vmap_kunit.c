@@ -464,21 +464,23 @@ enum vmap_user { USER_PAGES, USER_SG };
 
 KUNIT_DEFINE_ACTION_WRAPPER(vunmap_action, vunmap, const void *);
 
+static void *try_map(struct kunit *test, struct memory *mem,
+		     enum vmap_user user, pgprot_t prot)
+{
+	if (user == USER_PAGES)
+		return vmap(mem->pages, mem->nr_pages, VM_MAP, prot);
+	skip_without_vmap_sg(test);
+	return vmap_sg(&mem->sgt, prot);
+}
+
 static void *map(struct kunit *test, struct memory *mem, enum vmap_user user,
 		 pgprot_t prot)
 {
-	void *va;
+	void *va = try_map(test, mem, user, prot);
 	int err;
 
-	if (user == USER_SG) {
-		skip_without_vmap_sg(test);
-		va = vmap_sg(&mem->sgt, prot);
-	} else {
-		va = vmap(mem->pages, mem->nr_pages, VM_MAP, prot);
-	}
 	KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, va, "%lu pages were not mapped",
 					 mem->nr_pages);
-
 	err = kunit_add_action_or_reset(test, vunmap_action, va);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	return va;
@@ -828,11 +830,15 @@ static struct vm_struct *area_get(struct kunit *test, unsigned long size,
 }
 
 /* Exactly the range from @addr on, and a guard page; NULL if it is taken. */
+static struct vm_struct *area_at(unsigned long addr, unsigned long size)
+{
+	return area_alloc(size, 1, addr, addr + size + PAGE_SIZE);
+}
+
 static struct vm_struct *area_get_at(struct kunit *test, unsigned long addr,
 				     unsigned long size)
 {
-	struct vm_struct *area = area_alloc(size, 1, addr,
-					    addr + size + PAGE_SIZE);
+	struct vm_struct *area = area_at(addr, size);
 
 	if (area && kunit_add_action_or_reset(test, area_free, area))
 		return NULL;
@@ -1379,7 +1385,7 @@ static void expect_failure(struct kunit *test, const struct attempt *a,
 		vm_unmap_aliases();
 		after = next_area_address(test, a->size, PMD_SIZE);
 		left = free_pages_now();
-	} while ((before != after || free >= left + LEAK_SLACK) && ++tries < 3);
+	} while ((before != after || free >= left + LEAK_SLACK) && ++tries < 10);
 
 	KUNIT_EXPECT_EQ_MSG(test, after, before, "an area is left behind");
 	KUNIT_EXPECT_LT_MSG(test, free, left + LEAK_SLACK,
@@ -1844,6 +1850,15 @@ static void vmap_test_vm_map_ram_partial(struct kunit *test)
 
 /* Where there is no aligned room */
 
+static bool area_list_add(struct vm_struct **list, struct vm_struct *area)
+{
+	if (!area)
+		return false;
+	area->next = *list;
+	*list = area;
+	return true;
+}
+
 static void area_list_free(void *arg)
 {
 	struct vm_struct **list = arg, *area;
@@ -1869,32 +1884,56 @@ static void area_list_fill(struct vm_struct **list)
 		struct vm_struct *area = area_alloc(size, 1, VMALLOC_START,
 						    VMALLOC_END);
 
-		if (!area) {
+		if (!area_list_add(list, area))
 			size /= 2;
-			continue;
-		}
-		area->next = *list;
-		*list = area;
 	}
 }
 
-/* Leave the one hole that is large enough, and not aligned. */
+/*
+ * Leave the one hole that is large enough, and not aligned.  0 if another thread
+ * came between.
+ */
 static unsigned long leave_unaligned_hole(struct kunit *test,
 					  struct vm_struct **list)
 {
-	unsigned long base = next_area_address(test, 4 * PMD_SIZE, PMD_SIZE);
-	struct vm_struct *low = area_get_at(test, base, PAGE_SIZE);
-	struct vm_struct *hole = area_get_at(test, base + 2 * PAGE_SIZE,
-					     PMD_SIZE);
-	struct vm_struct *high = area_get_at(test, base + 3 * PAGE_SIZE +
-					     PMD_SIZE, PAGE_SIZE);
+	const unsigned long base = next_area_address(test, 4 * PMD_SIZE,
+						     PMD_SIZE);
+	const unsigned long addr = base + 2 * PAGE_SIZE;
+	struct vm_struct *hole = area_at(addr, PMD_SIZE);
+	bool alone = hole && area_list_add(list, area_at(base, PAGE_SIZE)) &&
+		     area_list_add(list, area_at(addr + PMD_SIZE + PAGE_SIZE,
+						 PAGE_SIZE));
 
-	KUNIT_ASSERT_NOT_NULL(test, low);
-	KUNIT_ASSERT_NOT_NULL(test, hole);
-	KUNIT_ASSERT_NOT_NULL(test, high);
-	area_list_fill(list);
-	kunit_release_action(test, area_free, hole);
-	return base + 2 * PAGE_SIZE;
+	if (alone)
+		area_list_fill(list);
+	if (hole)
+		area_free(hole);
+	return alone ? addr : 0;
+}
+
+/*
+ * Map @mem to such a hole.  Threads start and end meanwhile, whose stacks are areas
+ * as well: one may take part of the hole, or leave a larger one.  Then once more.
+ */
+static void *map_to_unaligned_hole(struct kunit *test, struct memory *mem,
+				   enum vmap_user user, struct vm_struct **list)
+{
+	int tries = 20;
+	unsigned long hole;
+	void *va;
+
+	while (tries--) {
+		hole = leave_unaligned_hole(test, list);
+		va = hole ? try_map(test, mem, user, PAGE_KERNEL) : NULL;
+		if (!IS_ERR_OR_NULL(va)) {
+			if (address_of(va) == hole)
+				return va;
+			vunmap(va);
+		}
+		kunit_info(test, "hole at %lx, mapped to %px", hole, va);
+		area_list_free(list);
+	}
+	return NULL;
 }
 
 static void vmap_test_no_aligned_area(struct kunit *test)
@@ -1903,7 +1942,6 @@ static void vmap_test_no_aligned_area(struct kunit *test)
 	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
 	struct vm_struct **list;
 	struct leaves leaves;
-	unsigned long hole;
 	void *va;
 
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
@@ -1912,9 +1950,10 @@ static void vmap_test_no_aligned_area(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, list);
 	KUNIT_ASSERT_EQ(test, kunit_add_action(test, area_list_free, list), 0);
 
-	hole = leave_unaligned_hole(test, list);
-	va = map(test, mem, param->user, PAGE_KERNEL);
-	KUNIT_EXPECT_EQ(test, address_of(va), hole);
+	va = map_to_unaligned_hole(test, mem, param->user, list);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, va, "the unaligned hole is not used");
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vunmap_action, va),
+			0);
 	leaves = expect_pages(test, address_of(va), mem->pages, PMD_PAGES);
 	KUNIT_EXPECT_EQ(test, leaves.pmd, 0);
 	expect_contents(test, va, mem->pages, PMD_PAGES);
