@@ -57,7 +57,7 @@ struct system_heap_priv {
 /**
  * struct system_heap_buffer - a buffer, private data of its dma-buf
  * @attachments: devices that are attached, under @lock
- * @lock: protects @attachments, @vmap_cnt and @vaddr
+ * @lock: protects @attachments and which are mapped, @vmap_cnt and @vaddr
  * @len: size in bytes, a multiple of PAGE_SIZE
  * @sg_table: the memory, in the order in which everyone sees it
  * @vmap_cnt: users of the kernel mapping
@@ -78,7 +78,7 @@ struct dma_heap_attachment {
 	struct device *dev;
 	struct sg_table table;
 	struct list_head list;
-	bool mapped;
+	bool mapped;		/* under the lock of the buffer */
 	bool cc_shared;
 };
 
@@ -674,6 +674,7 @@ static struct sg_table *
 system_heap_map_dma_buf(struct dma_buf_attachment *attachment,
 			enum dma_data_direction direction)
 {
+	struct system_heap_buffer *buffer = attachment->dmabuf->priv;
 	struct dma_heap_attachment *a = attachment->priv;
 	struct sg_table *table = &a->table;
 	int ret;
@@ -683,7 +684,9 @@ system_heap_map_dma_buf(struct dma_buf_attachment *attachment,
 	if (ret)
 		return ERR_PTR(ret);
 
+	mutex_lock(&buffer->lock);
 	a->mapped = true;
+	mutex_unlock(&buffer->lock);
 	return table;
 }
 
@@ -691,9 +694,12 @@ static void system_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
 				      struct sg_table *table,
 				      enum dma_data_direction direction)
 {
+	struct system_heap_buffer *buffer = attachment->dmabuf->priv;
 	struct dma_heap_attachment *a = attachment->priv;
 
+	mutex_lock(&buffer->lock);
 	a->mapped = false;
+	mutex_unlock(&buffer->lock);
 	dma_unmap_sgtable(attachment->dev, table, direction, 0);
 }
 
