@@ -580,16 +580,40 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 }
 
 /*
- * Whether to try at all.  What is available is an estimate that leaves out the
- * per-CPU lists of the page allocator, which may hold an eighth of the memory.
+ * Pages that can be had: free ones above the reserves of the kernel, and what may
+ * be reclaimed.  An estimate that leaves out the per-CPU lists of the page
+ * allocator, which may hold an eighth of the memory.
  */
+static long heap_available_pages(void)
+{
+	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
+			  global_node_page_state(NR_INACTIVE_ANON);
+	const long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
+
+	return si_mem_available() + min(get_nr_swap_pages(), anon) - cma;
+}
+
+/* Whether to try at all. */
 static bool heap_may_have(unsigned long nr_pages)
 {
+	const long total = totalram_pages();
+
 	if (nr_pages <= MAX_ORDER_NR_PAGES)
 		return true;
-	return nr_pages <= totalram_pages() &&
-	       nr_pages <= si_mem_available() + get_nr_swap_pages() +
-			   totalram_pages() / 8;
+	return nr_pages <= total &&
+	       (long)nr_pages <= heap_available_pages() + total / 8;
+}
+
+/*
+ * Whether a buffer may be kept.  One that took the last page would have the OOM
+ * killer called by the next small allocation, be it that of its own file.
+ */
+static bool heap_leaves_enough(void)
+{
+	const long free = global_zone_page_state(NR_FREE_PAGES);
+	const long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
+
+	return free - cma > (long)totalram_pages() / 8 || heap_available_pages() > 0;
 }
 
 /* Allocate the memory of a buffer, and the table that says where it is. */
@@ -603,6 +627,8 @@ static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 
 	heap_runs_init(&runs);
 	ret = heap_runs_alloc(&runs, len >> PAGE_SHIFT);
+	if (!ret && !heap_leaves_enough())
+		ret = -ENOMEM;
 	if (!ret)
 		ret = heap_runs_to_table(&runs, table);	/* owns the pages now */
 	if (ret)

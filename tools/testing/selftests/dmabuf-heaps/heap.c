@@ -30,6 +30,7 @@
 /* Of many that are to use up all memory, and how many these can be. */
 #define BUFFER_BYTES	(8ULL << 20)
 #define MAX_BUFFERS	((int)(LITTLE_MEMORY / BUFFER_BYTES))
+#define MAX_SMALL_BUFFERS	10000
 /* As many are the limit of a group. */
 #define GROUP_BUFFERS	8
 
@@ -739,6 +740,37 @@ TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
 	EXPECT_LE(0, dmabufs[n])
 		TH_LOG("%s", strerror(errno));
 	close_buffers(dmabufs, n + 1);
+	EXPECT_TRUE(wait_for_free(before - self->total / 32));
+}
+
+/*
+ * Whatever their size, buffers leave enough for small allocations, be it for the
+ * files of theirs: before those fail, the kernel kills.
+ */
+TEST_F_TIMEOUT(shortage, is_none_of_small_allocations, TIME_LIMIT)
+{
+	const __u64 sizes[] = { BUFFER_BYTES, 16 * page_size(), page_size() };
+	const struct rlimit files = { 2 * MAX_SMALL_BUFFERS, 2 * MAX_SMALL_BUFFERS };
+	const __u64 before = free_bytes();
+	int *dmabufs, n = 0, got;
+
+	dmabufs = calloc(2 * MAX_SMALL_BUFFERS, sizeof(*dmabufs));
+	ASSERT_NE(NULL, dmabufs);
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		SKIP(return, "%d files may not be open", 2 * MAX_SMALL_BUFFERS);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		got = alloc_until_full(self->heap, sizes[i], dmabufs + n, MAX_SMALL_BUFFERS - n);
+		EXPECT_EQ(ENOMEM, errno)
+			TH_LOG("%d buffers of %llu bytes: %s", got, sizes[i], strerror(errno));
+		n += got;
+	}
+	ASSERT_GT(MAX_SMALL_BUFFERS, n);
+	for (got = 0; got < 1000; got++) {
+		dmabufs[n] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, dmabufs[n++]);
+	}
+	close_buffers(dmabufs, n);
+	free(dmabufs);
 	EXPECT_TRUE(wait_for_free(before - self->total / 32));
 }
 
