@@ -13,7 +13,7 @@
 #include "../kselftest_harness.h"
 
 #define SHARED_BYTES	(8 * MIB)
-#define HEAP_CALLS	"system_heap_vmap system_heap_vunmap"
+#define TRACED		"dma_buf_dynamic_attach system_heap_vmap system_heap_vunmap"
 
 #define KILLS		12
 #define KILLED_BYTES	(64 * MIB)
@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIM
 	const int before = mapped_areas();
 	__u64 kva, ns[4];
 
-	ASSERT_EQ(0, fgraph_start(HEAP_CALLS));
+	ASSERT_EQ(0, fgraph_start(TRACED));
 	ASSERT_EQ(0, first->map(first));
 	EXPECT_EQ(before + 1, mapped_areas());
 	kva = address_of(self->test, self->dmabuf);
@@ -159,7 +159,6 @@ TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIM
 	fgraph_stop();
 	EXPECT_EQ(1, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
 	EXPECT_EQ(1, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
-	fgraph_end();
 }
 
 /* An importer that attaches and never maps for the kernel. */
@@ -197,13 +196,12 @@ TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
 		int fd;
 
 		ASSERT_LE(0, dmabuf);
-		ASSERT_EQ(0, fgraph_start("dma_buf_dynamic_attach " HEAP_CALLS));
+		ASSERT_EQ(0, fgraph_start(TRACED));
 		ASSERT_EQ(0, import(self->fd, dmabuf, &handle))
 			TH_LOG("%zu bytes: %s", sizes[i], strerror(errno));
 		fgraph_stop();
 		EXPECT_EQ(1, fgraph_read("dma_buf_dynamic_attach", ns, ARRAY_SIZE(ns)));
 		EXPECT_EQ(0, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
-		fgraph_end();
 		/* What it exports again is the same dma-buf. */
 		ASSERT_EQ(0, drmPrimeHandleToFD(self->fd, handle, DRM_CLOEXEC, &fd));
 		ASSERT_EQ(0, fstat(dmabuf, &in));

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,23 +37,46 @@ static inline void fgraph_stop(void)
 	fgraph_set(TRACEFS "tracing_on", "0");
 }
 
-/* Forgets what was traced, and lets the kernel run at its own speed again. */
-static inline void fgraph_end(void)
+static inline bool fgraph_is_on(void)
 {
+	char tracer[32] = "";
+	const int fd = open(TRACEFS "current_tracer", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = read(fd, tracer, sizeof(tracer) - 1);
+
+	close(fd);
+	return n > 0 && !strcmp(tracer, "function_graph\n");
+}
+
+/*
+ * Forgets what was traced, and lets the kernel run at its own speed again: when a
+ * program begins, as the last may have been killed, and ends.
+ */
+__attribute__((constructor, destructor)) static void fgraph_end(void)
+{
+	if (!fgraph_is_on())
+		return;
 	fgraph_set(TRACEFS "current_tracer", "nop");
 	fgraph_set(TRACEFS "set_ftrace_filter", "");
 	fgraph_set(TRACEFS "tracing_on", "1");
 }
 
-/* Traces @functions, separated by blanks, and none that they call. */
+/*
+ * Traces @functions, separated by blanks, and none that they call.  They are the same
+ * each time: it is the first call that has the kernel's code changed.  That takes a
+ * while, and is a risk in QEMU 7.2 if it emulates several CPUs: one may translate code
+ * that the other writes, and keep what it was for that moment, an int3.
+ */
 static inline int fgraph_start(const char *functions)
 {
 	fgraph_stop();
-	if (fgraph_set(TRACEFS "current_tracer", "nop") ||
-	    fgraph_set(TRACEFS "set_ftrace_filter", functions) ||
-	    fgraph_set(TRACEFS "options/funcgraph-tail", "1") ||
-	    fgraph_set(TRACEFS "current_tracer", "function_graph"))
+	if (fgraph_is_on()) {
+		if (fgraph_set(TRACEFS "trace", ""))
+			return -1;
+	} else if (fgraph_set(TRACEFS "set_ftrace_filter", functions) ||
+		   fgraph_set(TRACEFS "options/funcgraph-tail", "1") ||
+		   fgraph_set(TRACEFS "current_tracer", "function_graph")) {
 		return -1;
+	}
 	return fgraph_set(TRACEFS "tracing_on", "1");
 }
 

@@ -182,7 +182,6 @@ TEST_F_TIMEOUT(exporter, is_mapped_by_who_does_not_attach, TIME_LIMIT)
 	       fgraph_read("vmap_udmabuf", ns, 2);
 	EXPECT_EQ(attaches, fgraph_read("dma_buf_map_attachment", ns, 2));
 	EXPECT_EQ(!attaches, maps);
-	fgraph_end();
 }
 
 TEST_HARNESS_MAIN
