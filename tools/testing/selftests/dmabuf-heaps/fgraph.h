@@ -63,8 +63,8 @@ __attribute__((constructor, destructor)) static void fgraph_end(void)
 /*
  * Traces @functions, separated by blanks, and none that they call.  They are the same
  * each time: it is the first call that has the kernel's code changed.  That takes a
- * while, and is a risk in QEMU 7.2 if it emulates several CPUs: one may translate code
- * that the other writes, and keep what it was for that moment, an int3.
+ * while, and where QEMU 7.2 emulates two CPUs, one was seen to run into the int3 of such
+ * a change when that was over.
  */
 static inline int fgraph_start(const char *functions)
 {
