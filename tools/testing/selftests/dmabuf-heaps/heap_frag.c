@@ -41,7 +41,9 @@ static int heap, test;
 /* Ends the program; what it took goes with it. */
 static void fail(const char *what)
 {
-	ksft_exit_fail_msg("%s: %s\n", what, strerror(errno));
+	const char *why = strerror(errno);
+
+	ksft_exit_fail_msg("%s: %s, with %llu KiB free\n", what, why, free_bytes() / KIB);
 }
 
 /* The kernel's reserves are larger where pages are. */
