@@ -1930,7 +1930,8 @@ static void *map_to_unaligned_hole(struct kunit *test, struct memory *mem,
 				return va;
 			vunmap(va);
 		}
-		kunit_info(test, "hole at %lx, mapped to %px", hole, va);
+		kunit_info(test, "hole at %lx, mapped to %lx", hole,
+			   (unsigned long)va);
 		area_list_free(list);
 	}
 	return NULL;
