@@ -10,13 +10,13 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include "heap_memory.h"
 #include "random.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4
+#define NR_KINDS	14
 #define DEFAULT_CALLS	20000UL
 
 /* So many are made twice, to see that a seed repeats them. */
@@ -33,6 +33,7 @@
 #define LOST_PAGES	64
 
 static char *args;			/* ARG_PAGES, the last is never mapped */
+static int own_memory;			/* /proc/self/mem */
 static unsigned long calls = DEFAULT_CALLS;
 static __u64 first_seed;
 static bool may_ask_for_all;
@@ -43,7 +44,7 @@ struct fuzzer {
 	__u64 choices;			/* a hash of them */
 	unsigned long calls;
 	unsigned long done;
-	unsigned long met;		/* calls without an error */
+	unsigned long met[NR_KINDS];	/* calls without an error */
 	int strange;			/* an errno that is none, 0 if there was none */
 };
 
@@ -91,13 +92,13 @@ static void *some_arg(struct fuzzer *f, size_t size)
 	}
 }
 
-/* Another thread may have unmapped what is written to, so the kernel writes it. */
-static void put(struct fuzzer *f, void *arg, const void *data, size_t size)
+/*
+ * Another thread may have unmapped or protected what is written to, so the kernel
+ * writes it, at a bad address nothing.
+ */
+static ssize_t put(struct fuzzer *f, void *arg, const void *data, size_t size)
 {
-	struct iovec from = { (void *)data, size }, to = { arg, size };
-
-	if (below(&f->seed, 16))
-		process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+	return below(&f->seed, 16) ? pwrite(own_memory, data, size, (off_t)arg) : 0;
 }
 
 static size_t some_size(struct fuzzer *f, size_t size)
@@ -105,17 +106,53 @@ static size_t some_size(struct fuzzer *f, size_t size)
 	return below(&f->seed, 8) ? size : below(&f->seed, 1 << _IOC_SIZEBITS);
 }
 
-/* An ioctl as @cmd, sometimes of another size, number or type. */
+/* Most calls are of what knows them: else few come as far as to fail late. */
+static int fd_for(struct fuzzer *f, unsigned long cmd)
+{
+	if (!below(&f->seed, 4))
+		return some_fd(f);
+	switch (_IOC_TYPE(cmd)) {
+	case DMA_HEAP_IOC_MAGIC:
+		return FIRST_FD;
+	case DMABUF_VMAP_TEST_TYPE:
+		return FIRST_FD + 1;
+	default:
+		return FIRST_FD + 3 + below(&f->seed, NR_FDS - 3);
+	}
+}
+
+static void protect(void *arg, int prot)
+{
+	const size_t page = ((char *)arg - args) / page_size();
+
+	if (page < ARG_PAGES - 1)
+		mprotect(args + page * page_size(), page_size(), prot);
+}
+
+/*
+ * An ioctl as @cmd, sometimes of another size, number or type, or with a structure
+ * that can be read, and not written to.
+ */
 static int call(struct fuzzer *f, unsigned long cmd, const void *data)
 {
 	const size_t size = _IOC_SIZE(cmd);
 	void *arg = some_arg(f, size ?: 1);
+	const int fd = fd_for(f, cmd);
+	const bool read_only = !below(&f->seed, 16);
+	int ret, error;
 
 	put(f, arg, data, size);
 	if (!below(&f->seed, 100))
 		cmd = random_number(&f->seed);
-	return ioctl(some_fd(f),
-		     _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), some_size(f, size)), arg);
+	cmd = _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), some_size(f, size));
+	if (read_only)
+		protect(arg, PROT_READ);
+	ret = ioctl(fd, cmd, arg);
+	error = errno;
+	if (read_only)
+		protect(arg, PROT_READ | PROT_WRITE);
+	errno = error;
+	return ret;
 }
 
 /* The new descriptor, if there is one, becomes one of all. */
@@ -247,7 +284,7 @@ static int fill_fd(struct fuzzer *f)
 	return close(fd);
 }
 
-static int (* const kinds[])(struct fuzzer *f) = {
+static int (* const kinds[NR_KINDS])(struct fuzzer *f) = {
 	fuzz_alloc, fuzz_alloc, fuzz_alloc, fuzz_sync, fuzz_name, fuzz_sync_file,
 	fuzz_run, fuzz_run, fuzz_hold, fuzz_layout, fuzz_close, fuzz_mmap,
 	fuzz_memory, fill_fd,
@@ -264,8 +301,10 @@ static void *work(void *data)
 	struct fuzzer *f = data;
 
 	for (; f->done < f->calls; f->done++) {
-		if (!kinds[below(&f->seed, ARRAY_SIZE(kinds))](f))
-			f->met++;
+		const unsigned int kind = below(&f->seed, NR_KINDS);
+
+		if (!kinds[kind](f))
+			f->met[kind]++;
 		else if (is_strange(errno))
 			f->strange = errno;
 		/* The state tells how many random numbers a call has taken. */
@@ -314,12 +353,15 @@ static void make_args(void)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (args == MAP_FAILED || munmap(args + (ARG_PAGES - 1) * page_size(), page_size()))
 		ksft_exit_fail_msg("no memory\n");
+	own_memory = open("/proc/self/mem", O_WRONLY | O_CLOEXEC);
+	if (pwrite(own_memory, "", 1, (off_t)args) != 1)
+		ksft_exit_fail_msg("/proc/self/mem: %s\n", strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
 	struct fuzzer fuzzers[NR_THREADS] = {};
-	unsigned long done = 0, met = 0;
+	unsigned long done = 0, met[NR_KINDS] = {}, all_met = 0, never_met = 0;
 	struct memory before, after;
 	int opt, heap, test, strange = 0;
 	long long dmabufs;
@@ -341,7 +383,7 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	open_or_skip(&heap, &test);
-	ksft_set_plan(5);
+	ksft_set_plan(6);
 	ksft_print_msg("seed %llu\n", first_seed);
 	/* The stock heap allocates until the OOM killer comes. */
 	may_ask_for_all = kernel_has_our_heap();
@@ -355,11 +397,18 @@ int main(int argc, char **argv)
 	look(&after);
 	for (int i = 0; i < NR_THREADS; i++) {
 		done += fuzzers[i].done;
-		met += fuzzers[i].met;
+		for (int kind = 0; kind < NR_KINDS; kind++)
+			met[kind] += fuzzers[i].met[kind];
 		strange = fuzzers[i].strange ?: strange;
 	}
-	ksft_print_msg("%lu calls, %lu of them met, choices %llx; %lld pages lost\n", done, met,
-		       choices, lost_pages(&before, &after));
+	for (int kind = 0; kind < NR_KINDS; kind++) {
+		all_met += met[kind];
+		never_met += !met[kind];
+	}
+	ksft_print_msg("%lu calls, %lu of them met, choices %llx; %lld pages lost\n", done,
+		       all_met, choices, lost_pages(&before, &after));
+	ksft_test_result(!never_met, "calls of each kind are met at times: not of %lu\n",
+			 never_met);
 	ksft_test_result(!strange, "no strange error: %d\n", strange);
 	ksft_test_result(count_dmabufs() == dmabufs, "no buffer is left\n");
 	ksft_test_result(lost_pages(&before, &after) <= LOST_PAGES, "no page is lost\n");
