@@ -39,7 +39,6 @@ static char *args;			/* ARG_PAGES, the last is never mapped */
 static int own_memory;			/* /proc/self/mem */
 static unsigned long calls = DEFAULT_CALLS;
 static __u64 first_seed;
-static bool may_ask_for_all;
 
 struct fuzzer {
 	pthread_t thread;
@@ -66,9 +65,9 @@ static __u64 number(struct fuzzer *f)
 	case 3:
 		return page_size() * below(&f->seed, 2000) + near;
 	case 4:
-		return may_ask_for_all ? (1ULL << (40 + below(&f->seed, 24))) + near : near;
+		return (1ULL << (40 + below(&f->seed, 24))) + near;
 	default:
-		return may_ask_for_all ? random_number(&f->seed) | 1ULL << 50 : near;
+		return random_number(&f->seed) | 1ULL << 50;
 	}
 }
 
@@ -405,10 +404,10 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	open_or_skip(&heap, &test);
+	if (!kernel_has_our_heap())
+		ksft_exit_skip("the stock heap allocates until the OOM killer comes\n");
 	ksft_set_plan(6);
 	ksft_print_msg("seed %llu\n", first_seed);
-	/* The stock heap allocates until the OOM killer comes. */
-	may_ask_for_all = kernel_has_our_heap();
 	make_args();
 
 	dmabufs = count_dmabufs();
