@@ -579,6 +579,12 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 	return 0;
 }
 
+/* What is free in the regions of CMA is for moveable pages only. */
+static long heap_free_cma_pages(void)
+{
+	return global_zone_page_state(NR_FREE_CMA_PAGES);
+}
+
 /*
  * Pages that can be had: free ones above the reserves of the kernel, and what may
  * be reclaimed.  An estimate that leaves out the per-CPU lists of the page
@@ -588,9 +594,9 @@ static long heap_available_pages(void)
 {
 	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
 			  global_node_page_state(NR_INACTIVE_ANON);
-	const long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
 
-	return si_mem_available() + min(get_nr_swap_pages(), anon) - cma;
+	return si_mem_available() + min(get_nr_swap_pages(), anon) -
+	       heap_free_cma_pages();
 }
 
 /* Whether to try at all. */
@@ -610,10 +616,10 @@ static bool heap_may_have(unsigned long nr_pages)
  */
 static bool heap_leaves_enough(void)
 {
-	const long free = global_zone_page_state(NR_FREE_PAGES);
-	const long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
+	const long free = global_zone_page_state(NR_FREE_PAGES) -
+			  heap_free_cma_pages();
 
-	return free - cma > (long)totalram_pages() / 8 || heap_available_pages() > 0;
+	return free > (long)totalram_pages() / 8 || heap_available_pages() > 0;
 }
 
 /* Allocate the memory of a buffer, and the table that says where it is. */

@@ -24,9 +24,6 @@
 #include "heap_user.h"
 #include "../kselftest_harness.h"
 
-/* Seconds for one test, enough for an emulated guest with KASAN on a busy machine. */
-#define TIME_LIMIT	900
-
 /* Of many that are to use up all memory, and how many these can be. */
 #define BUFFER_BYTES	(8ULL << 20)
 #define MAX_BUFFERS	((int)(LITTLE_MEMORY / BUFFER_BYTES))

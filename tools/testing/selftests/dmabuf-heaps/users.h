@@ -15,9 +15,6 @@
 #include "fgraph.h"
 #include "vmap_user.h"
 
-/* Seconds for one test, enough for an emulated guest with KASAN. */
-#define TIME_LIMIT	900
-
 #define ROUNDS		8
 
 /* Who exports a buffer. */

@@ -19,9 +19,6 @@
 
 #define FRESH_BYTES	(128 * MIB)
 
-/* Seconds for one test, enough for an emulated guest with KASAN. */
-#define TIME_LIMIT	900
-
 #define HAS_LINE_MAX	256
 
 /* Whether a line of @file contains @text; false if there is no such file. */

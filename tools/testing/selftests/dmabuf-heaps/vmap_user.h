@@ -27,6 +27,9 @@
 #define KIB		1024UL
 #define MIB		(1024 * KIB)
 
+/* Seconds for one test, enough for an emulated guest with KASAN on a busy machine. */
+#define TIME_LIMIT	900
+
 /* What is timed of a buffer. */
 enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
 
