@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The system heap when memory is in pieces: memory is filled, every other page is
- * pinned, so that no compaction moves it, and the rest is freed, of which buffers are
- * made, single pages for the most part.
+ * The system heap when memory is in pieces: memory is filled, every other piece of a
+ * page is pinned, so that no compaction moves it, and the rest is freed, of which
+ * buffers are made, single pieces for the most part.
+ *
+ * KASAN adds to each object, so that kmalloc() of less than a page takes two that are
+ * contiguous, as the end of an sg_table may.  There, pieces are of two pages.
  *
  * Prints how long it took as well, in ns, for those who compare two kernels;
  * with -b, that is all it does with the buffers.
@@ -19,8 +22,7 @@
 #define BUFFER_BYTES	(128 * MIB)
 /* Left to others while memory is filled. */
 #define OTHERS_BYTES	(96 * MIB)
-/* What may be left in blocks of more than a page. */
-#define BLOCK_ORDER	1
+/* What may be left in blocks of more than a piece. */
 #define BLOCKS_BYTES	(4 * MIB)
 #define MAX_BALLAST	256
 
@@ -36,6 +38,7 @@
 static __u64 ns[NR_OPS][BENCH_ROUNDS];
 static __u64 reserve;	/* below that the kernel starts to reclaim */
 static __u64 pieces;	/* so that a buffer finds room and the kernel has some as well */
+static int piece_order;	/* of each of them */
 static int heap, test;
 
 /* Ends the program; what it took goes with it. */
@@ -51,11 +54,12 @@ static void choose_sizes(void)
 {
 	reserve = read_numbers("/proc/zoneinfo", " high %lld") * page_size() + OTHERS_BYTES;
 	pieces = 2 * BUFFER_BYTES + reserve;
+	piece_order = kernel_has_kasan() ? 1 : 0;
 }
 
 static __u64 free_block_bytes(void)
 {
-	const __u64 blocks = free_in_blocks(BLOCK_ORDER);
+	const __u64 blocks = free_in_blocks(piece_order + 1);
 	const __u64 cma = meminfo_bytes("CmaFree: %lld");
 
 	return blocks > cma ? blocks - cma : 0;
@@ -100,7 +104,7 @@ static void pin_page(char *page, size_t bytes)
 }
 
 /* Those at an odd place in physical memory; the others stay where they are. */
-static void free_every_other_page(char *map, size_t bytes)
+static void free_every_other_piece(char *map, size_t bytes)
 {
 	const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	const size_t page = page_size();
@@ -114,7 +118,7 @@ static void free_every_other_page(char *map, size_t bytes)
 
 		if (!i && pread(pagemap, entries, sizeof(entries), from) <= 0)
 			fail("/proc/self/pagemap");
-		if (entries[i] & PFN_MASK & 1)
+		if ((entries[i] & PFN_MASK) >> piece_order & 1)
 			madvise(map + at, page, MADV_DONTNEED);
 		else
 			pin_page(map + at, page);
@@ -147,7 +151,7 @@ static void fragment_memory(void)
 	drain_cpu_lists();
 	fill_with_buffers(2 * pieces + reserve);
 	map = fill_with_pages(&bytes);
-	free_every_other_page(map, bytes);
+	free_every_other_piece(map, bytes);
 	drain_cpu_lists();
 	wait_for_free(pieces);
 	use_up_blocks();
@@ -242,8 +246,8 @@ static void test_views(int dmabuf, __u64 *map)
 			 !res.bad_pages,
 			 "every page is where the device has it\n");
 	ksft_print_msg("%u entries, %u DMA segments\n", res.nents, res.dma_segments);
-	ksft_test_result(!ret && res.nents > BUFFER_BYTES / page_size() / 2,
-			 "most entries are single pages\n");
+	ksft_test_result(!ret && res.nents > (BUFFER_BYTES / page_size() / 2) >> piece_order,
+			 "most entries are single pieces\n");
 
 	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_FILL, kernel_seed, &res);
 	ksft_test_result(!ret && is_filled(map, kernel_seed, 0, BUFFER_BYTES / sizeof(*map)),
@@ -322,7 +326,7 @@ int main(int argc, char **argv)
 	fragment_memory();
 	blocks = free_block_bytes();
 	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
-		       free_bytes() / KIB, blocks / KIB, 1 << BLOCK_ORDER);
+		       free_bytes() / KIB, blocks / KIB, 2 << piece_order);
 	ksft_test_result(blocks <= 2 * BLOCKS_BYTES, "memory is in pieces\n");
 	time_buffers(rounds);
 	print_times(rounds);
