@@ -32,8 +32,13 @@
 /* Room for each structure at any place, also across the end of what is mapped. */
 #define ARG_PAGES	4
 
-/* What a closed buffer may leave with CPUs, in caches and for later. */
+/*
+ * What a closed buffer may leave with CPUs, in caches and for later.  Page tables for
+ * areas stay as well, and not every kernel counts them: as far as areas have reached,
+ * which is far if what purges them once was late.  So what is lost is to be lost again.
+ */
 #define LOST_PAGES	64
+#define MAX_RUNS	3
 
 static char *args;			/* ARG_PAGES, the last is never mapped */
 static int own_memory;			/* /proc/self/mem */
@@ -354,6 +359,24 @@ static __u64 run(struct fuzzer *fuzzers, unsigned long nr)
 	return choices;
 }
 
+/* Returns how many pages are lost, each time it is run. */
+static long long lost_by_run(struct fuzzer *fuzzers, unsigned long nr, __u64 *choices)
+{
+	struct memory before, after;
+	long long lost = 0;
+
+	for (int i = 0; i < MAX_RUNS; i++) {
+		look(&before);
+		*choices = run(fuzzers, nr);
+		look(&after);
+		lost = lost_pages(&before, &after);
+		ksft_print_msg("%lld pages lost\n", lost);
+		if (lost <= LOST_PAGES)
+			break;
+	}
+	return lost;
+}
+
 static bool can_still_be_used(void)
 {
 	const int heap = open_heap(), test = open_vmap_test(), dmabuf = heap_alloc(heap, MIB);
@@ -383,9 +406,8 @@ int main(int argc, char **argv)
 {
 	struct fuzzer fuzzers[NR_THREADS] = {};
 	unsigned long done = 0, met[NR_KINDS] = {}, all_met = 0, never_met = 0;
-	struct memory before, after;
 	int opt, heap, test, strange = 0;
-	long long dmabufs;
+	long long dmabufs, lost;
 	__u64 choices;
 
 	first_seed = now_ns();
@@ -413,9 +435,7 @@ int main(int argc, char **argv)
 	dmabufs = count_dmabufs();
 	choices = run(fuzzers, REPEATED_CALLS);
 	ksft_test_result(run(fuzzers, REPEATED_CALLS) == choices, "a seed repeats all choices\n");
-	look(&before);
-	choices = run(fuzzers, calls);
-	look(&after);
+	lost = lost_by_run(fuzzers, calls, &choices);
 	for (int i = 0; i < NR_THREADS; i++) {
 		done += fuzzers[i].done;
 		for (int kind = 0; kind < NR_KINDS; kind++)
@@ -426,14 +446,13 @@ int main(int argc, char **argv)
 		all_met += met[kind];
 		never_met += !met[kind];
 	}
-	ksft_print_msg("%lu calls, %lu of them met, choices %llx; %lld pages lost\n", done,
-		       all_met, choices, lost_pages(&before, &after));
+	ksft_print_msg("%lu calls, %lu of them met, choices %llx\n", done, all_met, choices);
 	ksft_test_result(!never_met, "calls of each kind are met at times: not of %lu\n",
 			 never_met);
 	ksft_test_result(!strange, "no strange error: %d\n", strange);
 	dmabufs = count_dmabufs() - dmabufs;
 	ksft_test_result(!dmabufs, "no buffer is left: %lld\n", dmabufs);
-	ksft_test_result(lost_pages(&before, &after) <= LOST_PAGES, "no page is lost\n");
+	ksft_test_result(lost <= LOST_PAGES, "no page is lost\n");
 	ksft_test_result(can_still_be_used(), "all can still be used\n");
 	ksft_finished();
 }
