@@ -4,8 +4,8 @@
  * page is pinned, so that no compaction moves it, and the rest is freed, of which
  * buffers are made, single pieces for the most part.
  *
- * KASAN adds to each object, so that kmalloc() of less than a page takes two that are
- * contiguous, as the end of an sg_table may.  There, pieces are of two pages.
+ * KASAN and other checks add to each object, so that kmalloc() of up to a page takes
+ * four that are contiguous, as the end of an sg_table may.  There, pieces are as large.
  *
  * Prints how long it took as well, in ns, for those who compare two kernels;
  * with -b, that is all it does with the buffers.
@@ -54,7 +54,7 @@ static void choose_sizes(void)
 {
 	reserve = read_numbers("/proc/zoneinfo", " high %lld") * page_size() + OTHERS_BYTES;
 	pieces = 2 * BUFFER_BYTES + reserve;
-	piece_order = kernel_has_kasan() ? 1 : 0;
+	piece_order = kernel_has_kasan() ? 2 : 0;
 }
 
 static __u64 free_block_bytes(void)

@@ -144,11 +144,6 @@ static inline void look(struct memory *m)
  * the shadow of areas that are still to be unmapped, and for traces of calls.  What
  * can be told there is what page_owner knows of buffers.
  */
-static inline bool kernel_has_kasan(void)
-{
-	return kernel_has(" T kasan_report\n");
-}
-
 static inline long long lost_pages(const struct memory *before, const struct memory *after)
 {
 	return kernel_has_kasan() ? after->buffers - before->buffers :

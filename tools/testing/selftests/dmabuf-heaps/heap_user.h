@@ -134,6 +134,11 @@ static inline bool kernel_has_our_heap(void)
 	return kernel_has(" T vmap_sg\n");
 }
 
+static inline bool kernel_has_kasan(void)
+{
+	return kernel_has(" T kasan_report\n");
+}
+
 /* Returns -1 and sets errno if @file cannot be written. */
 static inline int write_file(const char *file, const char *text)
 {
