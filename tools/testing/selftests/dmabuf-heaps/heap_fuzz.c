@@ -40,6 +40,9 @@
 #define LOST_PAGES	64
 #define MAX_RUNS	3
 
+/* Who waits so long is told for what. */
+#define LONG_CALL_NS	2000000000ULL
+
 static char *args;			/* ARG_PAGES, the last is never mapped */
 static int own_memory;			/* /proc/self/mem */
 static unsigned long calls = DEFAULT_CALLS;
@@ -318,6 +321,19 @@ static bool is_strange(int error)
 	return error <= 0 || error >= 512;
 }
 
+static int timed_call(struct fuzzer *f, unsigned int kind)
+{
+	const __u64 start = now_ns();
+	const int ret = kinds[kind](f), error = errno;
+	const __u64 ns = now_ns() - start;
+
+	if (ns > LONG_CALL_NS)
+		ksft_print_msg("call %lu, of kind %u, took %llu ms: %d\n", f->done, kind,
+			       ns / 1000000, ret ? error : 0);
+	errno = error;
+	return ret;
+}
+
 static void *work(void *data)
 {
 	struct fuzzer *f = data;
@@ -325,7 +341,7 @@ static void *work(void *data)
 	for (; f->done < f->calls; f->done++) {
 		const unsigned int kind = below(&f->seed, NR_KINDS);
 
-		if (!kinds[kind](f))
+		if (!timed_call(f, kind))
 			f->met[kind]++;
 		else if (is_strange(errno))
 			f->strange = errno;

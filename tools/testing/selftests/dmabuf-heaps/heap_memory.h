@@ -9,6 +9,7 @@
 #ifndef HEAP_MEMORY_H
 #define HEAP_MEMORY_H
 
+#include <limits.h>
 #include "heap_user.h"
 
 #define TOP_ORDER	9
@@ -22,7 +23,7 @@
  * @by_size: free, as /proc/buddyinfo has it, or with a CPU
  * @by_type: free, as /proc/pagetypeinfo has it, or with a CPU
  * @top: free, in blocks of TOP_ORDER and more
- * @buffers: taken by the system heap for buffers, where page_owner is on; else 0
+ * @buffers: taken by the system heap for buffers, where page_owner is on; else -1
  */
 struct memory {
 	long long free;
@@ -111,8 +112,7 @@ static inline long long buffer_pages(void)
 {
 	struct owner owner = {};
 
-	read_lines(PAGE_OWNERS, use_owner, &owner);
-	return owner.pages;
+	return read_lines(PAGE_OWNERS, use_owner, &owner) ? -1 : owner.pages;
 }
 
 /*
@@ -146,8 +146,12 @@ static inline void look(struct memory *m)
  */
 static inline long long lost_pages(const struct memory *before, const struct memory *after)
 {
-	return kernel_has_kasan() ? after->buffers - before->buffers :
-				    after->uncounted - before->uncounted;
+	if (!kernel_has_kasan())
+		return after->uncounted - before->uncounted;
+	if (after->buffers >= 0)
+		return after->buffers - before->buffers;
+	printf("# all may be lost: boot with page_owner=on\n");
+	return LLONG_MAX;
 }
 
 static inline bool is_zero(const __u64 *words, size_t nr)
