@@ -40,8 +40,8 @@
 #define LOST_PAGES	64
 #define MAX_RUNS	3
 
-/* Who waits so long is told for what. */
-#define LONG_CALL_NS	2000000000ULL
+/* Seconds after which who waits is told for what, and again. */
+#define LONG_TIME	60
 
 static char *args;			/* ARG_PAGES, the last is never mapped */
 static int own_memory;			/* /proc/self/mem */
@@ -50,6 +50,7 @@ static __u64 first_seed;
 
 struct fuzzer {
 	pthread_t thread;
+	pid_t tid;
 	__u64 seed;
 	__u64 choices;			/* a hash of them */
 	unsigned long calls;
@@ -321,27 +322,15 @@ static bool is_strange(int error)
 	return error <= 0 || error >= 512;
 }
 
-static int timed_call(struct fuzzer *f, unsigned int kind)
-{
-	const __u64 start = now_ns();
-	const int ret = kinds[kind](f), error = errno;
-	const __u64 ns = now_ns() - start;
-
-	if (ns > LONG_CALL_NS)
-		ksft_print_msg("call %lu, of kind %u, took %llu ms: %d\n", f->done, kind,
-			       ns / 1000000, ret ? error : 0);
-	errno = error;
-	return ret;
-}
-
 static void *work(void *data)
 {
 	struct fuzzer *f = data;
 
+	f->tid = gettid();
 	for (; f->done < f->calls; f->done++) {
 		const unsigned int kind = below(&f->seed, NR_KINDS);
 
-		if (!timed_call(f, kind))
+		if (!kinds[kind](f))
 			f->met[kind]++;
 		else if (is_strange(errno))
 			f->strange = errno;
@@ -349,6 +338,39 @@ static void *work(void *data)
 		f->choices = f->choices * 31 + f->seed;
 	}
 	return NULL;
+}
+
+static void print_line(char *line, void *data)
+{
+	(void)data;
+	line[strcspn(line, "\n")] = 0;
+	ksft_print_msg("  %s\n", line);
+}
+
+/* Where in the kernel it is: a call that never comes back would say nothing else. */
+static void print_fuzzer(const struct fuzzer *f)
+{
+	char path[LINE_BYTES];
+
+	if (f->done == f->calls)
+		return;
+	ksft_print_msg("thread %d: %lu of %lu calls\n", f->tid, f->done, f->calls);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stack", f->tid);
+	read_lines(path, print_line, NULL);
+}
+
+static void wait_for(const struct fuzzer *fuzzers, int i)
+{
+	struct timespec until;
+	int error;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += LONG_TIME;
+		error = pthread_timedjoin_np(fuzzers[i].thread, NULL, &until);
+		for (int other = i; error && other < NR_THREADS; other++)
+			print_fuzzer(&fuzzers[other]);
+	} while (error);
 }
 
 /* Returns a hash of all choices.  Nothing is open after it but memory. */
@@ -365,7 +387,7 @@ static __u64 run(struct fuzzer *fuzzers, unsigned long nr)
 			ksft_exit_fail_msg("no thread\n");
 	}
 	for (int i = 0; i < NR_THREADS; i++) {
-		pthread_join(fuzzers[i].thread, NULL);
+		wait_for(fuzzers, i);
 		choices = choices * 31 + fuzzers[i].choices;
 	}
 	for (int fd = STDERR_FILENO + 1; fd < MAX_FDS; fd++) {
