@@ -612,14 +612,17 @@ static bool heap_may_have(unsigned long nr_pages)
 
 /*
  * Whether a buffer may be kept.  One that took the last page would have the OOM
- * killer called by the next small allocation, be it that of its own file.
+ * killer called by the next small allocation, be it that of its own file.  Some
+ * has to be left above the reserves, which are boosted for a while where memory
+ * gets fragmented.
  */
 static bool heap_leaves_enough(void)
 {
+	const long total = totalram_pages();
 	const long free = global_zone_page_state(NR_FREE_PAGES) -
 			  heap_free_cma_pages();
 
-	return free > (long)totalram_pages() / 8 || heap_available_pages() > 0;
+	return free > total / 8 || heap_available_pages() > total / 64;
 }
 
 /* Allocate the memory of a buffer, and the table that says where it is. */
