@@ -45,7 +45,7 @@ static const char usage[] =
 	"                   is cut off a console line before it is matched.\n"
 	"                   A line '@@ expect TEXT' on the console, or several, say that what\n"
 	"                   has TEXT up to a line '@@ expected' is no splat; if none comes,\n"
-	"                   that is one.\n"
+	"                   that is one. With '@@ allow TEXT', it need not come.\n"
 	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
 	"                   boot=120 init=20 kselftest=1800 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
@@ -251,10 +251,10 @@ static bool is_expected(const char *text)
 }
 
 /*
- * "@@ expect TEXT"; where there is no room, TEXT stays a splat. A console that goes
- * from one CPU to the other may repeat a line.
+ * "@@ expect TEXT" or "@@ allow TEXT", which counts as seen; where there is no room,
+ * TEXT stays a splat. A console that goes from one CPU to the other may repeat a line.
  */
-static void expect(const char *text)
+static void expect(const char *text, bool seen)
 {
 	if (splat.nr_expected == MAX_EXPECTED || !*text)
 		return;
@@ -262,7 +262,7 @@ static void expect(const char *text)
 		if (!strcmp(text, splat.expected[i].text))
 			return;
 	}
-	splat.expected[splat.nr_expected].seen = false;
+	splat.expected[splat.nr_expected].seen = seen;
 	snprintf(splat.expected[splat.nr_expected++].text, NAME_SIZE, "%s", text);
 }
 
@@ -287,16 +287,21 @@ static bool all_came(void)
 /* A line that must not be there, or that ends a wait in vain for one. */
 static bool is_splat(const char *line)
 {
-	static const char mark[] = "@@ expect";
-	const char *text = kernel_text(line), *at = strstr(text, mark);
+	static const char mark[] = "@@ expect", allow[] = "@@ allow ";
+	const char *text = kernel_text(line), *at = strstr(text, allow);
 
+	if (at) {
+		expect(at + strlen(allow), true);
+		return false;
+	}
+	at = strstr(text, mark);
 	if (!at)
 		return !regexec(&splat.regex, text, 0, NULL, 0) && !is_expected(text);
 	at += strlen(mark);
 	if (!strcmp(at, "ed"))
 		return !all_came();
 	if (*at == ' ')
-		expect(at + 1);
+		expect(at + 1, false);
 	return false;
 }
 

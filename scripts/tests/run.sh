@@ -246,6 +246,9 @@ test_vm()
 		vm_and 'first of 2 lines' expected-late 3 'kernel splat: stage run: WARNING: CPU: 0'
 	check "vm-run: and one that was announced and did not come" \
 		vm_and 'expected, but did not come: WARNING: never$' expected-in-vain 3 'kernel splat'
+	check "vm-run: one that is only allowed need not come" vm allowed 0 'passed: 1 passed'
+	check "vm-run: and allows no other" \
+		vm allowed-other 3 'kernel splat: stage run: BUG: a second one'
 	check "vm-run: announcements without an end" \
 		vm expected-open 3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'"
 	check "vm-run: a hang names its stage, and all its processes are killed" vm_leaves_none

@@ -35,7 +35,7 @@
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define DEBUG		"/sys/kernel/debug/"
 #define KMSG		"/dev/kmsg"
-/* Warns once of an exporter that fails. */
+/* Warns once of an exporter that fails, as few may where page tables are there already. */
 #define KNOWN_WARNING	"dma_buf_vmap"
 
 /**
@@ -279,7 +279,7 @@ FIXTURE_VARIANT(request)
 	enum exporter exporter;
 	size_t bytes;			/* 0: one page */
 	const struct request *request;
-	bool warns;			/* has a dma_buf_vmap() that fails */
+	bool warns;			/* may have a dma_buf_vmap() that fails */
 };
 
 FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, false };
@@ -385,7 +385,7 @@ FIXTURE_SETUP(request)
 	trace_faults(true);
 	write_file(DEBUG "clear_warn_once", "1");
 	if (variant->warns)
-		write_file(KMSG, "<6>guest: @@ expect " KNOWN_WARNING "\n");
+		write_file(KMSG, "<6>guest: @@ allow " KNOWN_WARNING "\n");
 }
 
 FIXTURE_TEARDOWN(request)
