@@ -382,6 +382,7 @@ static __u64 run(struct fuzzer *fuzzers, unsigned long nr)
 		fuzzers[i] = (struct fuzzer){
 			.seed = first_seed + i,
 			.calls = nr / NR_THREADS,
+			.strange = fuzzers[i].strange,
 		};
 		if (pthread_create(&fuzzers[i].thread, NULL, work, &fuzzers[i]))
 			ksft_exit_fail_msg("no thread\n");
