@@ -10,7 +10,7 @@
 # MEMORY is that of the guest, 2G unless set.  RUN_LIMIT is how many seconds a
 # job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
 # as nohugevmap or page_owner=on.
-# The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd}, and .ppm for
+# The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd,outcome}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
 
@@ -155,7 +155,7 @@ add_modules() {
 
 run_jobs() {
 	log=$logs/$variant-$name
-	rm -f "$log.console" "$log.port" "$log.cmd" "$log.ppm"
+	rm -f "$log.console" "$log.port" "$log.cmd" "$log.outcome" "$log.ppm"
 	add_modules "$name"
 	how=$(speed "$mode") || exit 1
 	file=
@@ -168,7 +168,8 @@ run_jobs() {
 	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
-		--cmd "$log.cmd" --deny "$top/scripts/splat.deny" $(patience) $file -- \
+		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/splat.deny" \
+		$(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $environment -- $*"
 	exec "$@"

@@ -73,6 +73,7 @@ trap no_leftovers EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 first=$1
+checked=
 taps=
 begin "$first"
 while [ $# -ge 1 ]; do
@@ -81,8 +82,11 @@ while [ $# -ge 1 ]; do
 	await "$name"
 	[ $# = 0 ] || begin "$1"
 	check "$name"
+	checked="$checked $name/check"
 	taps="$taps $name/check/*.*tap"
 done
 cd "$OUT"
+# shellcheck disable=SC2086 # lists
+show_outcomes $checked
 # shellcheck disable=SC2086 # patterns
 host/ktap $taps

@@ -78,6 +78,11 @@ run_progress() {
 	"$OUT/host/progress" ${V:+--verbose} "$@"
 }
 
+# show_outcomes DIR...: how the guests of these results ended that did not end well
+show_outcomes() {
+	find "$@" -name '*.outcome' -exec cat {} +
+}
+
 # has_no_users FLAVOUR: is it built without the drivers that map dma-bufs?
 has_no_users() {
 	case $1 in

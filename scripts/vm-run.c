@@ -29,7 +29,7 @@
 #define LINE_SIZE	4096
 #define FLOOD_BYTES	(32UL << 20)	/* from the console or the port */
 #define BEFORE		3		/* console lines shown before a splat */
-#define AFTER		20		/* and from its first line on */
+#define AFTER		40		/* and from its first line on */
 #define MAX_LIMITS	32
 #define MAX_EXPECTED	8
 #define NAME_SIZE	64
@@ -50,6 +50,7 @@ static const char usage[] =
 	"                   boot=120 init=20 kselftest=1800 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
 	"  --cmd FILE       write the QEMU command to FILE as well\n"
+	"  --outcome FILE   and how it ended, with the lines around a first splat\n"
 	"  --file NAME=FILE what it writes to another port, NAME; found before the first\n"
 	"  --quiet          show only failures and the outcome\n"
 	"  --scan CONSOLE   print the lines of a console log that match; run nothing\n"
@@ -89,7 +90,7 @@ struct feed {
 
 static struct {
 	bool quiet, tty, made_dir;
-	const char *deny, *scan, *cmd;
+	const char *deny, *scan, *cmd, *outcome;
 	char *file_port;		/* NAME of --file */
 	const char *file;
 	char dir[256];
@@ -157,16 +158,16 @@ static void clear_status(void)
 }
 
 /* The guest may write anything; a terminal gets only what can be seen. */
-static void put_visible(const char *text, int width)
+static void put_visible(FILE *out, const char *text, int width)
 {
 	for (; *text && width; text++, width--)
-		putchar(iscntrl((unsigned char)*text) && *text != '\t' ? '?' : *text);
+		fputc(iscntrl((unsigned char)*text) && *text != '\t' ? '?' : *text, out);
 }
 
 static void say_line(const char *text)
 {
 	clear_status();
-	put_visible(text, -1);
+	put_visible(stdout, text, -1);
 	putchar('\n');
 	fflush(stdout);
 }
@@ -186,7 +187,7 @@ static void show_status(void)
 		clear_status();
 	}
 	fputs(head, stdout);
-	put_visible(guest.last, opt.tty ? size.ws_col - (int)strlen(head) - 1 : -1);
+	put_visible(stdout, guest.last, opt.tty ? size.ws_col - (int)strlen(head) - 1 : -1);
 	if (!opt.tty)
 		putchar('\n');
 	fflush(stdout);
@@ -361,13 +362,13 @@ static void on_console(char *line, unsigned long start)
 	splat.holds = true;
 }
 
-static void print_splat(void)
+static void print_splat(FILE *out)
 {
-	printf("vm-run: first of %lu lines of %s that match:\n", splat.hits, console.path);
+	fprintf(out, "vm-run: first of %lu lines of %s that match:\n", splat.hits, console.path);
 	for (int i = 0; i < splat.nr; i++) {
-		fputs(i == splat.first ? " > " : "   ", stdout);
-		put_visible(splat.text[i], -1);
-		putchar('\n');
+		fputs(i == splat.first ? " > " : "   ", out);
+		put_visible(out, splat.text[i], -1);
+		fputc('\n', out);
 	}
 }
 
@@ -791,9 +792,9 @@ static unsigned long print_failures(void)
 		if (!failed++)
 			puts("vm-run: failed:");
 		fputs("  ", stdout);
-		put_visible(k->item[i].path, -1);
+		put_visible(stdout, k->item[i].path, -1);
 		fputs(*k->item[i].why ? ": " : "", stdout);
-		put_visible(k->item[i].why, -1);
+		put_visible(stdout, k->item[i].why, -1);
 		putchar('\n');
 	}
 	return failed;
@@ -818,14 +819,32 @@ static const char *how_qemu_ended(void)
 	return text;
 }
 
-static enum outcome finish(enum outcome outcome, const char *detail)
+static void print_outcome(FILE *out, enum outcome outcome, const char *detail)
 {
 	static const char *const name[] = {
 		"passed", "test failed", "misuse", "kernel splat",
 		"guest lost", "did not boot", "stage hung",
 	};
 
-	printf("vm-run: %s: %s\n", name[outcome], detail);
+	if (splat.hits)
+		print_splat(out);
+	fprintf(out, "vm-run: %s: %s\n", name[outcome], detail);
+}
+
+static enum outcome finish(enum outcome outcome, const char *detail)
+{
+	FILE *out;
+
+	print_outcome(stdout, outcome, detail);
+	if (!opt.outcome)
+		return outcome;
+
+	out = fopen(opt.outcome, "we");
+	if (!out)
+		err(MISUSE, "%s", opt.outcome);
+	print_outcome(out, outcome, detail);
+	if (fclose(out))
+		err(MISUSE, "%s", opt.outcome);
 	return outcome;
 }
 
@@ -867,7 +886,6 @@ static enum outcome conclude(void)
 
 	release_line();
 	if (splat.hits) {
-		print_splat();
 		snprintf(text, sizeof(text), "stage %s: %.300s", splat.found,
 			 kernel_text(splat.text[splat.first]));
 		return finish(SPLAT, text);
@@ -950,6 +968,7 @@ static void parse_options(int argc, char **argv)
 		{ "deny", required_argument, NULL, 'd' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "cmd", required_argument, NULL, 'm' },
+		{ "outcome", required_argument, NULL, 'o' },
 		{ "file", required_argument, NULL, 'f' },
 		{ "scan", required_argument, NULL, 's' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -974,6 +993,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'm':
 			opt.cmd = optarg;
+			break;
+		case 'o':
+			opt.outcome = optarg;
 			break;
 		case 'f':
 			set_file(optarg);

@@ -32,21 +32,29 @@ is_red() {
 }
 
 check "a good guest passes" prints '^4 passed, 0 failed, 1 skipped$' check_with pass
-check "a WARN" is_red warn-and-pass 'guest ends well \(kernel splat\)'
-check "a panic" is_red panic 'guest ends well \(kernel splat\)'
-check "a panic before init" is_red early-panic 'guest ends well \(kernel splat\)'
-check "a hang" is_red hang 'guest ends well \(a stage hung\)'
-check "a leak that kmemleak finds" is_red kmemleak 'guest ends well \(kernel splat\)'
+# shows SCENARIO ERE: that is shown after the guest has ended, before what failed
+shows() {
+	is_red "$1" '' && sed -n '/^FAILED: /q; p' out | grep -Eq "$2" && return
+	echo "(wanted before the failures: $2)" >>out
+	return 1
+}
+
+check "a WARN" is_red warn-and-pass 'guest ends well \(kernel splat: stage run: WARNING: CPU: 0 '
+check "and the lines around it" shows warn-and-pass '^   .*after the splat'
+check "a panic" is_red panic 'guest ends well \(kernel splat: stage run: Kernel panic'
+check "a panic before init" is_red early-panic 'guest ends well \(kernel splat: stage boot: Kernel panic'
+check "a hang" is_red hang 'guest ends well \(stage hung: stage run: more than '
+check "a leak that kmemleak finds" is_red kmemleak 'guest ends well \(kernel splat: stage kmemleak: kmemleak: 3 new '
 check "and its name" is_red kmemleak 'kmemleak: no leak'
 check "a leak that a test finds" is_red leak 'no page is lost'
 check "a wrong byte" is_red wrong-byte 'someone else wrote to it'
-check "a guest that dies in silence" is_red dies 'guest ends well \(guest lost\)'
-check "a QEMU that is killed" is_red killed 'guest ends well \(guest lost\)'
-check "a verdict that is cut" is_red cut 'guest ends well \(guest lost\)'
+check "a guest that dies in silence" is_red dies 'guest ends well \(guest lost: stage run: '
+check "a QEMU that is killed" is_red killed 'guest ends well \(guest lost: stage run: '
+check "a verdict that is cut" is_red cut 'guest ends well \(guest lost: stage shutdown: bytes are missing'
 check "results that are cut" is_red short-plan 'planned 3 results, found 1'
 check "a kselftest that fails" is_red fail 'two: exit=1'
 check "a job that crashes" is_red bad-exit 'exit status 139'
-check "a guest that does not boot" is_red resets 'guest ends well \(did not boot\)'
+check "a guest that does not boot" is_red resets 'guest ends well \(did not boot: QEMU exited '
 echo 2 >$kernel/.version
 check "an old kernel" is_red pass 'runs the kernel of the last build'
 finish
