@@ -117,6 +117,11 @@ watchers() {
 	esac
 }
 
+# alone: what the tests are told where CPUs are emulated side by side, see fgraph.h
+alone() {
+	[ "$mode" != wall ] || [ "$(accel)" != tcg ] || echo "TRACE_ALONE=1"
+}
+
 # patience: everything takes longer in a kernel that checks itself
 patience() {
 	case $variant in
@@ -171,7 +176,7 @@ run_jobs() {
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/splat.deny" \
 		$(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $environment -- $*"
+		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $(alone) $environment -- $*"
 	exec "$@"
 }
 

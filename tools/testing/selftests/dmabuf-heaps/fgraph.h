@@ -7,7 +7,9 @@
 #define FGRAPH_H
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,43 @@ static inline bool fgraph_is_on(void)
 	return n > 0 && !strcmp(tracer, "function_graph\n");
 }
 
+/* Takes all CPUs but the first offline, or back. */
+static inline int fgraph_set_cpus(const char *online)
+{
+	glob_t cpus;
+	int ret = 0;
+
+	if (glob("/sys/devices/system/cpu/cpu[1-9]*/online", 0, NULL, &cpus)) {
+		errno = ENODEV;
+		return -1;
+	}
+	for (size_t i = 0; i < cpus.gl_pathc; i++)
+		ret |= fgraph_set(cpus.gl_pathv[i], online);
+	globfree(&cpus);
+	return ret;
+}
+
+/*
+ * Has the kernel change its code. Where QEMU before 8.1 emulates several CPUs, one
+ * that translates what another is changing may keep it, an int3 for example, and run
+ * into that at any time later: ended by QEMU's deba78709a ("accel/tcg: Always lock
+ * pages before translation"). With TRACE_ALONE in the environment, there is no other
+ * CPU meanwhile.
+ */
+static inline int fgraph_set_tracer(const char *tracer)
+{
+	const bool alone = getenv("TRACE_ALONE");
+	int ret = 0;
+
+	if (alone)
+		ret = fgraph_set_cpus("0");
+	if (!ret)
+		ret = fgraph_set(TRACEFS "current_tracer", tracer);
+	if (alone)
+		ret |= fgraph_set_cpus("1");
+	return ret;
+}
+
 /*
  * Forgets what was traced, and lets the kernel run at its own speed again: when a
  * program begins, as the last may have been killed, and ends.
@@ -55,16 +94,15 @@ __attribute__((constructor, destructor)) static void fgraph_end(void)
 {
 	if (!fgraph_is_on())
 		return;
-	fgraph_set(TRACEFS "current_tracer", "nop");
+	fgraph_set_tracer("nop");
 	fgraph_set(TRACEFS "set_ftrace_filter", "");
 	fgraph_set(TRACEFS "tracing_on", "1");
 }
 
 /*
  * Traces @functions, separated by blanks, and none that they call.  They are the same
- * each time: it is the first call that has the kernel's code changed.  That takes a
- * while, and where QEMU 7.2 emulates two CPUs, one was seen to run into the int3 of such
- * a change when that was over.
+ * each time: it is the first call that has the kernel's code changed, which takes a
+ * while.
  */
 static inline int fgraph_start(const char *functions)
 {
@@ -74,7 +112,7 @@ static inline int fgraph_start(const char *functions)
 			return -1;
 	} else if (fgraph_set(TRACEFS "set_ftrace_filter", functions) ||
 		   fgraph_set(TRACEFS "options/funcgraph-tail", "1") ||
-		   fgraph_set(TRACEFS "current_tracer", "function_graph")) {
+		   fgraph_set_tracer("function_graph")) {
 		return -1;
 	}
 	return fgraph_set(TRACEFS "tracing_on", "1");
