@@ -123,7 +123,7 @@ watchers() {
 # its timer takes, and waits for that; ended by 74afeb812850 ("drm/vblank: Add vblank
 # timer").
 side_by_side() {
-	[ "$mode" = wall ] || return 0
+	[ "$mode" != icount ] || return 0
 	echo "drm.vblankoffdelay=0"
 	[ "$(accel)" != tcg ] || echo "TRACE_ALONE=1"
 }
@@ -193,7 +193,7 @@ serve() {
 	# shellcheck disable=SC2086,SC2046
 	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-chardev "socket,id=console,path=$1,server=on,wait=off" -serial chardev:console \
-		-append "console=$console quiet $CMDLINE $(clock wall) VARIANT=$variant -- shell"
+		-append "console=$console quiet $CMDLINE $(clock wall) $(side_by_side) VARIANT=$variant -- shell"
 }
 
 run_shell() {
@@ -204,7 +204,7 @@ run_shell() {
 	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-chardev stdio,id=console,mux=on,signal=off -serial chardev:console \
 		-mon chardev=console,mode=readline \
-		-append "console=$console quiet $CMDLINE $(clock wall) VARIANT=$variant TERM=${TERM:-vt100} -- shell"
+		-append "console=$console quiet $CMDLINE $(clock wall) $(side_by_side) VARIANT=$variant TERM=${TERM:-vt100} -- shell"
 }
 
 [ $# -ge 4 ] || die "usage: boot.sh SERIES ARCH VARIANT icount|wall|shell|serve|accel [NAME JOB...]"
