@@ -609,7 +609,7 @@ static void run_minutes(unsigned int seconds, struct report *first, struct repor
 
 int main(int argc, char **argv)
 {
-	unsigned int seconds = 30, threads = 4;
+	unsigned int seconds = 60, threads = 4;
 	struct report first, last;
 	int opt;
 
