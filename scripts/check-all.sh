@@ -74,7 +74,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 first=$1
 checked=
-taps=
 begin "$first"
 while [ $# -ge 1 ]; do
 	name=$1
@@ -83,10 +82,9 @@ while [ $# -ge 1 ]; do
 	[ $# = 0 ] || begin "$1"
 	check "$name"
 	checked="$checked $name/check"
-	taps="$taps $name/check/*.*tap"
 done
 cd "$OUT"
-# shellcheck disable=SC2086 # lists
+# shellcheck disable=SC2086 # a list
 show_outcomes $checked
-# shellcheck disable=SC2086 # patterns
-host/ktap $taps
+# shellcheck disable=SC2046,SC2086 # patterns
+host/ktap $(printf '%s/*.*tap ' $checked)

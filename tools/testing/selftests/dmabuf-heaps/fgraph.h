@@ -81,8 +81,11 @@ static inline int fgraph_set_tracer(const char *tracer)
 		ret = fgraph_set_cpus("0");
 	if (!ret)
 		ret = fgraph_set(TRACEFS "current_tracer", tracer);
-	if (alone)
-		ret |= fgraph_set_cpus("1");
+	if (alone && fgraph_set_cpus("1")) {
+		printf("Bail out! CPUs stay offline: %s\n", strerror(errno));
+		fflush(stdout);
+		_exit(1);
+	}
 	return ret;
 }
 
