@@ -51,7 +51,7 @@ ifneq ($(MAKECMDGOALS),help)
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
 $(if $(filter-out $(KNOWN_FLAVOURS),$(subst -, ,$(FLAVOURS))), \
 	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
-$(if $(filter rfc,$(VARIANT)),$(if $(wildcard mm/$(KERNEL)/rfc),, \
+$(if $(filter rfc,$(VARIANT)),$(if $(wildcard patches/$(KERNEL)/rfc),, \
 	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
 $(call one-path,OUT)
 $(call one-path,CURDIR)
@@ -89,7 +89,7 @@ HOST := $(OUT)/host
 # What VARIANT is compared with stock: ours, or the RFC in place of it.  The
 # bench compares all of them; lint looks at ours.
 TESTED := $(or $(filter rfc,$(if $(filter lint,$(MAKECMDGOALS)),,$(VARIANT))),patched)
-VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock $(if $(wildcard mm/$(KERNEL)/rfc),rfc) patched,stock $(TESTED))
+VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock $(if $(wildcard patches/$(KERNEL)/rfc),rfc) patched,stock $(TESTED))
 PRISTINE := $(SRC)/pristine/.vmap-stamp
 OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
 BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)

@@ -31,7 +31,7 @@ ours() {
 }
 
 kernel_c() {
-	ours include/linux/*.h mm/*.[ch] mm/tests/*.[ch] mm/"$series"/*.h drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch] \
+	ours include/linux/*.h mm/*.[ch] mm/tests/*.[ch] drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch] \
 		drivers/dma-buf/heaps/tests/*.[ch]
 }
 
@@ -42,8 +42,7 @@ user_c() {
 # patches: every one of the series
 patches() {
 	cd "$top"
-	find . -path "./${OUT#"$top"/}" -prune -o \( -path "*/$series/*.patch" \
-		-o -path './tools/*.patch' \) -printf '%P\n' | sort
+	find "patches/$series" patches/common -name '*.patch' | sort
 }
 
 lint_checkpatch() {
@@ -94,7 +93,8 @@ lint_fragments() {
 
 objects() {
 	kernel_c | sed -n 's/\.c$/.o/p'
-	patches | xargs sed -n 's,^+++ b/\(.*\)\.c$,\1.o,p'
+	# mm/kmsan is only built with KMSAN
+	patches | xargs sed -n 's,^+++ b/\(.*\)\.c$,\1.o,p' | grep -v '^mm/kmsan/'
 }
 
 # about_ours: of what a compiler printed, the lines on our files

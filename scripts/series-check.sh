@@ -25,9 +25,10 @@ kmake() {
 	"$top/scripts/build.sh" "$series" "$arch" series kmake "$@"
 }
 
-# changed PATCH: C files that it adds or changes, as objects
+# changed PATCH: C files that it adds or changes, as objects; mm/kmsan is only
+# built with KMSAN
 changed() {
-	sed -n 's,^+++ b/\(.*\)\.c$,\1.o,p' "$1" | grep -v '^tools/' || true
+	sed -n 's,^+++ b/\(.*\)\.c$,\1.o,p' "$1" | grep -vE '^(tools|mm/kmsan)/' || true
 }
 
 # build PATCH: the kernel, then what the patch has changed
@@ -56,7 +57,7 @@ check_patch() {
 # maintained: no new file is left to those who look after the rest
 maintained() {
 	cd "$src/series"
-	sed -n '/^--- .dev.null$/{n;s,^+++ b/,,p}' "$patches"/0*.patch | grep -v '^mm/6\.12/' |
+	sed -n '/^--- .dev.null$/{n;s,^+++ b/,,p}' "$patches"/0*.patch |
 		while read -r file; do
 			perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-email \
 				--sections -f "$file" 2>/dev/null | grep -vE '^(	|$|THE REST)' |
