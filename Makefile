@@ -18,6 +18,7 @@ TEST ?=
 SCOPE ?= all
 FLAVOURS ?=
 MINUTES ?= 10
+ACCEPT ?=
 V ?= 0
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -66,7 +67,7 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS
+export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS ACCEPT
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
@@ -136,6 +137,8 @@ help:
 	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL) (working: $(READY_KERNEL))'
 	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH) (working: $(READY_ARCH))'
 	@echo 'KERNEL_SRC=DIR   a kernel tree of yours instead of the package; it is only read'
+	@echo 'ACCEPT=          what may be lost of a tree that has it in another way than ours knows it:'
+	@echo '                 names as make prints them when it refuses such a tree'
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'

@@ -187,6 +187,7 @@ fragmented() {
 verdict() {
 	cd "$results"
 	show_outcomes .
+	show_accepted
 	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" "$@"
 }
 

@@ -16,7 +16,7 @@ src=$OUT/src/$tree/docs
 log=$OUT/docs.log
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-sed -n 's/^\([a-z]*,\)*patched[, a-z]* \(file\|patch\|cut\) /docs \2 /p' \
+sed -n 's/^\([a-z]*,\)*patched[, a-z]* \(file\|patch\|replaced\) /docs \2 /p' \
 	"$top/scripts/overlay.list" >"$work/overlay.list"
 echo "docs file Documentation/vmap/*.rst" >>"$work/overlay.list"
 OVERLAY_LIST=$work/overlay.list "$top/scripts/overlay.sh" "$series" docs

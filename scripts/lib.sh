@@ -83,6 +83,17 @@ show_outcomes() {
 	find "$@" -name '*.outcome' -exec cat {} +
 }
 
+# accepted: the file of what ACCEPT let ours replace in the patched kernel; see overlay.sh
+accepted() {
+	echo "$OUT/src/${TREE:-$series}/patched/.overlay-accepted"
+}
+
+# show_accepted: so that no verdict is without it
+show_accepted() {
+	[ ! -s "$(accepted)" ] ||
+		say "accepted, and not what ours was made for: $(paste -sd ' ' "$(accepted)")"
+}
+
 # has_no_users FLAVOUR: is it built without the drivers that map dma-bufs?
 has_no_users() {
 	case $1 in

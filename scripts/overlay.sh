@@ -8,6 +8,11 @@
 # its time, so kbuild rebuilds only what depends on a change.  In the tree,
 # .overlay lists the files that are not pristine's, and is touched when any
 # changed; .overlay-dirty says that an earlier run was interrupted.
+#
+# What ours replaces is known by its hash in patches/SERIES/replaced, and what a patch
+# changes by the function that it is in.  A tree that differs there may have a fix
+# that would be lost: it is refused, unless ACCEPT names what differs.  What was
+# accepted is in .overlay-accepted.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +21,7 @@ set -eu
 entries() {
 	sed 's/#.*//' "$manifest" | awk -v want="$variant" -v series="$series" '
 		NF == 0 { next }
-		NF != 3 || $2 !~ /^(file|patch|cut)$/ {
+		NF != 3 || $2 !~ /^(file|patch|replaced)$/ {
 			print "bad line: " $0; next
 		}
 		index("," $1 ",", "," want ",") {
@@ -33,6 +38,7 @@ base() {
 }
 
 add_file() {
+	[ ! -e "$pristine/$1" ] || check_known "$1"
 	mkdir -p "$work/tree/$(dirname "$1")"
 	cp "$top/$1" "$work/tree/$1" || die "$1: cannot be copied"
 	echo "$1" >>"$work/list"
@@ -52,48 +58,78 @@ hunk_of() {
 add_patch() {
 	sed -n 's,^+++ [^/]*/\([^	]*\).*,\1,p' "$top/$1" >"$work/targets"
 	[ -s "$work/targets" ] || die "$1: names no file, not a patch"
+	rm -rf "$work/before"
 	while read -r target; do
 		base "$target"
 		echo "$target" >>"$work/list"
+		mkdir -p "$work/before/$(dirname "$target")"
+		[ ! -e "$work/tree/$target" ] || cp "$work/tree/$target" "$work/before/$target"
 	done <"$work/targets"
-	patch -d "$work/tree" -p1 --batch --forward --fuzz=0 --reject-file=- \
+	patch -d "$work/tree" -p1 --batch --forward --fuzz=0 --reject-file=- --verbose \
 		--no-backup-if-mismatch -i "$top/$1" >"$work/patch.out" 2>&1 ||
 		die "$1 does not apply to $tree: $(hunk_of)"
+	awk -v tree="$work/before" -f "$top/scripts/hunks.awk" "$top/$1" "$work/patch.out" >"$work/moved"
+	[ ! -s "$work/moved" ] || accept "$1" || sed "s,^,$1: ," "$work/moved" >&2
 }
 
-# add_cut FILE.cut: FILE less what the lines of FILE.cut name, in order: from the
-# line that begins with the first field up to the one that begins with the second.
-# The line that opens a comment belongs to the one after it; \t in a field is a
-# tab, and without a second field the cut goes to the end.  Unlike a patch, a cut
-# does not mind what is in between, which differs among packages of a series.
-add_cut() {
-	target=${1%.cut}
-	base "$target"
-	echo "$target" >>"$work/list"
-	awk -F '\t' '
-		NR == FNR && /^# / { next }
-		NR == FNR {
-			gsub(/\\t/, "\t", $1)
-			gsub(/\\t/, "\t", $2)
-			from[++n] = $1
-			to[n] = $2
-			i = 1
-			next
-		}
-		{ line = opening $0; opening = "" }
-		/^\/\*\*?$/ { opening = $0 "\n"; next }
-		!cutting && i <= n && index($0, from[i]) == 1 { cutting = 1 }
-		cutting && to[i] != "" && index($0, to[i]) == 1 { cutting = 0; i++ }
-		!cutting && line == "" { blank = blank "\n"; next }
-		!cutting { print blank line; blank = "" }
-		END {
-			if (i > n || (cutting && to[i] == ""))
-				exit
-			print (cutting ? to[i] : from[i]) >"/dev/stderr"
-			exit 1
-		}' "$top/$1" "$work/tree/$target" >"$work/cut" 2>"$work/cut.err" ||
-		die "$1 does not apply to $tree: $target has no line $(cat "$work/cut.err")"
-	mv "$work/cut" "$work/tree/$target"
+# text_of TREE WHAT: a file of the tree, or a function if WHAT is FILE:FUNCTION
+text_of() {
+	file=$1/${2%:*}
+	rm -rf "$work/text"
+	mkdir "$work/text"
+	[ -e "$file" ] || return 0
+	case $2 in
+	*:*)
+		awk -v names="${2#*:}" -v dir="$work/text" -f "$top/scripts/functions.awk" "$file" \
+			>/dev/null
+		cat "$work/text/${2#*:}" 2>/dev/null || :
+		;;
+	*) cat "$file" ;;
+	esac
+}
+
+# is_known WHAT TEXT: was ours made for it?
+is_known() {
+	grep -qsxF "$(sha256sum <"$2" | cut -d ' ' -f 1)  $1" "$known"
+}
+
+# accept WHAT: by the user, or the tree is refused once all of it was looked at
+accept() {
+	case " ${ACCEPT-} " in
+	*" $1 "*) echo "$1" >>"$work/accepted" ;;
+	*)
+		echo "$1" >>"$work/refused"
+		return 1
+		;;
+	esac
+}
+
+# check_known WHAT: ours replaces it, and with it any fix that is in it
+check_known() {
+	text_of "$pristine" "$1" >"$work/theirs"
+	! is_known "$1" "$work/theirs" || return 0
+	! accept "$1" || return 0
+	text_of "$OUT/src/$series/pristine" "$1" >"$work/package"
+	is_known "$1" "$work/package" || : >"$work/package"
+	diff -u --label "$1, as known" --label "$1, sha256 $(sha256sum <"$work/theirs" | cut -d " " -f 1)" \
+		"$work/package" "$work/theirs" >&2 || :
+}
+
+# add_replaced LIST: take out the functions that ours replace.  Unlike a patch, this
+# does not mind what is around them, which differs among packages of a series.
+add_replaced() {
+	sed -n 's/^[0-9a-f]*  \(.*:.*\)/\1/p' "$top/$1" | sort -u >"$work/functions"
+	while read -r what; do
+		check_known "$what"
+	done <"$work/functions"
+	cut -d : -f 1 "$work/functions" | sort -u >"$work/files"
+	while read -r target; do
+		base "$target"
+		echo "$target" >>"$work/list"
+		awk -v names="$(sed -n "s,^$target:,,p" "$work/functions" | paste -sd ' ')" -v dir="$work/text" \
+			-f "$top/scripts/functions.awk" "$work/tree/$target" >"$work/rest"
+		mv "$work/rest" "$work/tree/$target"
+	done <"$work/files"
 }
 
 # each COMMAND: call it with the kind and the path of every file of ours
@@ -121,6 +157,8 @@ add() {
 # compute: fill $work/tree and $work/list
 compute() {
 	each add
+	[ ! -e "$work/refused" ] || die "$tree: not what ours was made for, see above;" \
+		"if none of it is missed: ACCEPT=\"$(sort -u "$work/refused" | paste -sd ' ')\""
 	sort -u "$work/list" -o "$work/list"
 }
 
@@ -204,6 +242,8 @@ finish() {
 		mv "$dst/.overlay.part" "$dst/.overlay"
 		rm -f "$dst/.overlay-dirty"
 	fi
+	rm -f "$dst/.overlay-accepted"
+	[ ! -e "$work/accepted" ] || sort -u "$work/accepted" >"$dst/.overlay-accepted"
 }
 
 [ $# = 2 ] || [ "$*" = "$1 ${2-} --entries" ] ||
@@ -214,6 +254,7 @@ tree=${TREE:-$series}
 manifest=${OVERLAY_LIST:-$top/scripts/overlay.list}
 src=$OUT/src/$tree
 pristine=$src/pristine
+known=$top/patches/$series/replaced
 dst=$src/$variant
 cut -d '#' -f 1 "$manifest" | grep -qE "(^|,)${variant}[, 	]" ||
 	die "$variant: no such variant in ${manifest##*/}"

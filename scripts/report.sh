@@ -17,6 +17,8 @@ about() {
 	echo "\"kernel\": \"$(sed -n 's/^# Linux\/[^ ]* \([^ ]*\) Kernel.*/\1/p' "$config")\","
 	echo "\"config\": \"sha256:$(sha256sum <"$config" | cut -d ' ' -f 1)\","
 	echo "\"command\": \"$command\","
+	[ ! -s "$(accepted)" ] ||
+		echo "\"accepted\": [$(sed 's/.*/"&"/' "$(accepted)" | paste -sd ,)],"
 	sep=
 	echo "\"jobs\": {"
 	for part; do
@@ -61,4 +63,5 @@ awk -f "$top/scripts/figures.awk" -f "$top/scripts/report.awk" -v series="$serie
 }
 mv "$md.part" "$md"
 mv "$json.part" "$json"
+show_accepted
 say "$json"

@@ -6,22 +6,78 @@ set -eu
 . "$(dirname "$0")/tap.sh"
 
 # A repository of its own, with the script under test
-mkdir -p repo/scripts repo/mm/6.12 out.d/src/6.12/pristine/mm
-cp "$top/scripts/overlay.sh" "$top/scripts/lib.sh" repo/scripts/
+mkdir -p repo/scripts repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
+cp "$top/scripts/overlay.sh" "$top/scripts/lib.sh" "$top"/scripts/*.awk repo/scripts/
 pristine=out.d/src/6.12/pristine
 tree=out.d/src/6.12/patched
 seq 1 40 >$pristine/mm/vmalloc.c
 echo 'obj-y += vmalloc.o' >$pristine/mm/Makefile
 echo stock >$pristine/mm/heap.c
-printf '%s\n' first '/**' ' * old()' old '/*' ' * kept()' kept >$pristine/mm/walk.c
+cat >$pristine/mm/walk.c <<'END'
+#include <walk.h>
+
+/*** Walks ***/
+/*
+ * Of pages.
+ */
+static int old_walk(int a)
+{
+	return a;
+}
+
+/* Kept. */
+int kept_walk(int b,
+	      int c)
+{
+	int d = b;
+
+	return d;
+}
+EXPORT_SYMBOL(kept_walk);
+
+int new_walk(int b)
+{
+	int d = b;
+
+	return d;
+}
+
+int
+old(void)
+{
+	return 1;
+}
+EXPORT_SYMBOL_GPL(old);
+END
 touch -d '2020-01-01' $pristine/mm/*
 touch $pristine/.vmap-stamp
 cp -a $pristine before
 
-printf '# taken out\n * old()\t * kept()\n' >repo/mm/walk.c.cut
+cat >taken <<'END'
+#include <walk.h>
+
+/*** Walks ***/
+/* Kept. */
+int kept_walk(int b,
+	      int c)
+{
+	int d = b;
+
+	return c;
+}
+EXPORT_SYMBOL(kept_walk);
+
+int new_walk(int b)
+{
+	int d = b;
+
+	return d;
+}
+
+END
 echo ours >repo/mm/vmap.c
 echo heap >repo/mm/heap.c
-cat >repo/mm/6.12/vmap.patch <<'END'
+cat >repo/patches/6.12/20-vmap.patch <<'END'
 Wires vmap.c in.
 --- a/mm/Makefile
 +++ b/mm/Makefile
@@ -44,17 +100,72 @@ Wires vmap.c in.
 +thirty-two
  33
  34
+--- a/mm/walk.c
++++ b/mm/walk.c
+@@ -17,3 +17,3 @@ int kept_walk(int b,
+ 
+-	return d;
++	return c;
+ }
 END
 cat >repo/scripts/overlay.list <<'END'
-stock,patched patch mm/@SERIES@/extra*.patch # none here
+stock,patched patch patches/@SERIES@/1?-*.patch # none here
 patched file mm/vmap.c # ours
 patched file mm/heap.c # ours
-patched patch mm/@SERIES@/vmap.patch # wires it in
-patched cut mm/walk.c.cut # what it replaces
+patched patch patches/@SERIES@/20-vmap.patch # wires it in
+patched replaced patches/@SERIES@/replaced # what it replaces
 END
+known=repo/patches/6.12/replaced
+
+# knows WHAT: ours is made for what the standard input has
+knows() {
+	echo "$(sha256sum | cut -d ' ' -f 1)  $1" >>$known
+}
+
+sed -n '/^\/\*$/,/^}/p' $pristine/mm/walk.c | knows mm/walk.c:old_walk
+sed -n '/^int$/,$p' $pristine/mm/walk.c | knows mm/walk.c:old
+knows mm/heap.c <$pristine/mm/heap.c
 
 overlay() {
 	OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+}
+
+# changed FILE SED: a tree of somebody's own, in which a file differs
+mine=out.d/src/6.12-mine
+changed() {
+	rm -rf $mine
+	mkdir -p $mine
+	cp -a before $mine/pristine
+	sed -i "$2" "$mine/pristine/$1"
+}
+
+# own [WHAT]: what is accepted
+own() {
+	TREE=6.12-mine ACCEPT=${1-} OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+}
+
+# stops TEXT WHAT...: before there is a tree, and says what is different, and in
+# the last line how to go on
+stops() {
+	want=$1
+	shift
+	run own "other $(printf '%sx ' "$@")"
+	[ "$got" != 0 ] && [ ! -e $mine/patched ] && grep -qF -e "$want" out &&
+		tail -n 1 out | grep -qF "see above; if none of it is missed: ACCEPT=\"$*\"" && return
+	echo "(status $got; wanted: $want; and in the last line ACCEPT=\"$*\")" >>out
+	return 1
+}
+
+# goes_on WHAT...: when that is accepted, which is kept for the verdict
+goes_on() {
+	prints 'patched: mm/vmap.c' own "$*" || return 1
+	printf '%s\n' "$@" | diff - $mine/patched/.overlay-accepted >out
+}
+
+without_a_word() {
+	run own
+	[ "$got" = 0 ] && ! grep -v '^overlay: 6.12-mine/patched: ' out &&
+		[ ! -e $mine/patched/.overlay-accepted ]
 }
 
 pristine_is_untouched() {
@@ -131,8 +242,7 @@ check "makes a tree" prints 'patched: mm/vmap.c' overlay
 check "puts a file of ours in" holds ours mm/vmap.c
 check "replaces a whole file" holds heap mm/heap.c
 check "applies every hunk of a patch" holds thirty-two mm/vmalloc.c
-check "makes a cut, from comment to comment" \
-	eval "printf '%s\n' first '/*' ' * kept()' kept | cmp - $tree/mm/walk.c >out 2>&1"
+check "takes functions out, with comments and exports" eval "diff taken $tree/mm/walk.c >out 2>&1"
 check "never writes through a hard link" pristine_is_untouched
 check "applied twice changes nothing" nothing_changes
 
@@ -141,22 +251,45 @@ check "an edit of one file replaces that file" only_changes mm/vmap.c
 check "and the stamp gets a new time" stamp_is_newer
 check "an interrupted run is noticed by the next" goes_on_after_interruption
 
-sed -i 's/^-32$/-33/' repo/mm/6.12/vmap.patch
+sed -i 's/^-32$/-33/' repo/patches/6.12/20-vmap.patch
 check "a patch that does not apply: names patch, file and hunk" \
-	refused_tree_is_as_it_was '^overlay: mm/6.12/vmap.patch does not apply to 6.12: mm/vmalloc.c hunk 2$'
-sed -i 's/^-33$/-32/; s,mm/vmalloc.c,mm/gone.c,' repo/mm/6.12/vmap.patch
+	refused_tree_is_as_it_was '^overlay: patches/6.12/20-vmap.patch does not apply to 6.12: mm/vmalloc.c hunk 2$'
+sed -i 's/^-33$/-32/; s,mm/vmalloc.c,mm/gone.c,' repo/patches/6.12/20-vmap.patch
 check "a patch of a file that the tree lacks" \
 	refused_tree_is_as_it_was 'vmap.patch does not apply to 6.12: mm/gone.c is not in the tree$'
-sed -i 's,mm/gone.c,mm/vmalloc.c,' repo/mm/6.12/vmap.patch
+sed -i 's,mm/gone.c,mm/vmalloc.c,' repo/patches/6.12/20-vmap.patch
 check "applies with an offset" applies_with_offset
 
-sed -i 's/kept/keep/' repo/mm/walk.c.cut
-check "a cut whose end is not there" \
-	refused_tree_is_as_it_was '^overlay: mm/walk.c.cut does not apply to 6.12: mm/walk.c has no line  . keep..$'
-sed -i 's/keep/kept/; s/old/odd/' repo/mm/walk.c.cut
-check "a cut whose beginning is not there" \
-	refused_tree_is_as_it_was 'mm/walk.c has no line  . odd..$'
-sed -i 's/odd/old/' repo/mm/walk.c.cut
+changed mm/walk.c 's/return a;/return fixed(a);/'
+check "a fix in a function that ours replaces: shows it, and stops" \
+	stops '+	return fixed(a);' mm/walk.c:old_walk
+check "goes on with what is accepted" goes_on mm/walk.c:old_walk
+sed -i 's/return fixed(a);/return a;/' $mine/pristine/mm/walk.c
+check "which is forgotten when nothing differs" without_a_word
+changed mm/walk.c 's/Of pages/Of single pages/'
+check "a change of its comment" stops '+ * Of single pages.' mm/walk.c:old_walk
+changed mm/walk.c 's/old_walk/old_way/'
+check "a function that is not there" stops '-static int old_walk' mm/walk.c:old_walk
+changed mm/heap.c '1i fixed'
+check "a fix in a file that ours replaces" stops +fixed mm/heap.c
+check "goes on with that" goes_on mm/heap.c
+changed mm/walk.c 's/return \([a1]\);/return fixed(\1);/'
+check "all that differs is said at once" stops '+	return fixed(1);' mm/walk.c:old mm/walk.c:old_walk
+check "and can be accepted at once" goes_on mm/walk.c:old mm/walk.c:old_walk
+changed mm/walk.c 's/return a;/return fixed(a);/'
+mv $pristine away
+check "with no package to compare: shows all of it" stops '+static int old_walk' mm/walk.c:old_walk
+mv away $pristine
+changed mm/walk.c '1i // another release\n\nint other(void)\n{\n}\n'
+check "a release with the same functions goes on without a word" without_a_word
+changed mm/walk.c '0,/return d;/s//return e;/'
+check "a hunk that would land in another function" \
+	stops 'mm/walk.c hunk 1 is in new_walk, and its @@ line names kept_walk' patches/6.12/20-vmap.patch
+check "goes on with that patch" goes_on patches/6.12/20-vmap.patch
+changed mm/heap.c ''
+sed -i '/heap.c/d' $known
+check "a file that ours replaces, of which nothing is known" stops +stock mm/heap.c
+knows mm/heap.c <before/mm/heap.c
 
 mv repo/mm/vmap.c repo/mm/away.c
 check "a file of the manifest that is missing" \

@@ -55,6 +55,10 @@ check "results that are cut" is_red short-plan 'planned 3 results, found 1'
 check "a kselftest that fails" is_red fail 'two: exit=1'
 check "a job that crashes" is_red bad-exit 'exit status 139'
 check "a guest that does not boot" is_red resets 'guest ends well \(did not boot: QEMU exited '
+mkdir -p out.d/src/6.12/patched
+echo mm/vmalloc.c:vmap >out.d/src/6.12/patched/.overlay-accepted
+check "what was accepted of the tree is in the verdict" \
+	prints '^check: accepted, and not what ours was made for: mm/vmalloc.c:vmap$' check_with pass
 echo 2 >$kernel/.version
 check "an old kernel" is_red pass 'runs the kernel of the last build'
 finish

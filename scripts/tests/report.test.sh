@@ -98,6 +98,11 @@ check "results.json: is JSON, and says how it was made" jq -e '.command == "make
 check "results.md: a row" grep -qE '^[|] 128 MiB +[|] vmap +[|] +3,486,700 [|] +8,000 [|] +435.8x [|]$' \
 	out.d/6.12-x86_64/results.md
 check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vmap", "bytes": 134217728, "rounds": 5, "min": 7000, "median": 8000, "max": 9000, "extents": 3, "leaves": 64, "pud": 0, "pmd": 60, "cont": 0, "pte": 4, "table_bytes": 4096 }'
+mkdir -p out.d/src/6.12/patched
+printf '%s\n' heap.c mm/vmalloc.c:vmap >out.d/src/6.12/patched/.overlay-accepted
+check "what was accepted of the tree is said" \
+	prints '^report: accepted, and not what ours was made for: heap.c mm/vmalloc.c:vmap$' report
+check "and in results.json" jq -e '.accepted == ["heap.c", "mm/vmalloc.c:vmap"]' $json
 : >$log/patched-bench-icount.port
 check "an empty run" no_table 'patched-bench-icount.port: holds no bench line$'
 rm $log/patched-bench-icount.port
