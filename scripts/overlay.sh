@@ -21,7 +21,7 @@ set -eu
 entries() {
 	sed 's/#.*//' "$manifest" | awk -v want="$variant" -v series="$series" '
 		NF == 0 { next }
-		NF != 3 || $2 !~ /^(file|patch|replaced)$/ {
+		NF != 3 || $2 !~ /^(file|patch|replaced|first|move|undo)$/ {
 			print "bad line: " $0; next
 		}
 		index("," $1 ",", "," want ",") {
@@ -127,9 +127,27 @@ add_replaced() {
 		base "$target"
 		echo "$target" >>"$work/list"
 		awk -v names="$(sed -n "s,^$target:,,p" "$work/functions" | paste -sd ' ')" -v dir="$work/text" \
-			-f "$top/scripts/functions.awk" "$work/tree/$target" >"$work/rest"
+			-v all="$work/taken" -f "$top/scripts/functions.awk" "$work/tree/$target" >"$work/rest"
 		mv "$work/rest" "$work/tree/$target"
 	done <"$work/files"
+}
+
+# add_first, add_move, add_undo: mm/vmap.c as it is early in the series, see series.sh
+add_first() {
+	mkdir -p "$work/tree/mm"
+	cp "$top/$1" "$work/tree/mm/vmap.c"
+	echo mm/vmap.c >>"$work/list"
+}
+
+add_move() {
+	add_replaced "$1"
+	cat "$work/taken" >>"$work/tree/mm/vmap.c"
+}
+
+add_undo() {
+	(cd "$work/tree" && GIT_CEILING_DIRECTORIES=$work git apply -R "$top/$1") \
+		>"$work/patch.out" 2>&1 ||
+		die "$1 does not fit mm/vmap.c any more, run scripts/steps.sh: $(head -n 1 "$work/patch.out")"
 }
 
 # each COMMAND: call it with the kind and the path of every file of ours

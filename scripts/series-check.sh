@@ -54,6 +54,14 @@ check_patch() {
 		>"$work/found" || true
 }
 
+# pure_move PATCH: what it takes away it adds elsewhere, and nothing else
+pure_move() {
+	for sign in - +; do
+		sed -n "/^diff --git /,\$s/^[$sign]//p" "$1" | grep -vE '^($|-- |\+\+ )' | sort >"$work/lines$sign"
+	done
+	diff "$work/lines-" "$work/lines+" >"$work/found" || :
+}
+
 # maintained: no new file is left to those who look after the rest
 maintained() {
 	cd "$src/series"
@@ -96,6 +104,9 @@ for patch in "$patches"/0*.patch; do
 	result "$name: checkpatch.pl --strict"
 	build "$patch"
 	result "$name: builds"
+	grep -q '^Subject: .*move functions' "$patch" || continue
+	pure_move "$patch"
+	result "$name: moves lines, and changes none"
 done
 (maintained)
 result "every new file is in MAINTAINERS"

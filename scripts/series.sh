@@ -6,9 +6,13 @@
 #
 # A file of scripts/series is a patch: what it says, and below --- the files of
 # overlay.list that come with it; overlay.sh makes the tree after each patch, so
-# there is no second copy of anything.  A .cut that is not in overlay.list takes
-# out of a file what the patch is to add to it later.  A patch none of whose
-# files a series has is not made.
+# there is no second copy of anything.  A patch none of whose files a series has is
+# not made.
+#
+# mm/vmap.c grows by steps.  It begins as scripts/series/steps/vmap.c, and the
+# functions that ours replace move there from where they are.  The rest of
+# scripts/series/steps, in order, leads to our file: in the trees before a patch
+# that brings one, that step and all after it are taken back from our file.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -23,10 +27,18 @@ message() {
 	sed -e '/^#/d' -e '/^---$/,$d' "$top/scripts/series/$1"
 }
 
-# list_files: what patch brings each file, as "number name kind path" in the order
-# of overlay.list, with those cuts that only this script knows
+# kinds: "kind path" of all that a patch may bring
+kinds() {
+	cd "$top"
+	[ ! -e scripts/series/steps ] || find scripts/series/steps -name vmap.c -printf 'first %p\n'
+	"$top/scripts/overlay.sh" "$series" patched --entries
+	[ ! -e scripts/series/steps ] || find scripts/series/steps -name '*.patch' -printf 'undo %p\n' | sort -r
+}
+
+# list_files: $work/patches, those that have files, and $work/files, "number kind
+# path" of each file in the order in which overlay.sh is to take them
 list_files() {
-	"$top/scripts/overlay.sh" "$series" patched --entries >"$work/entries"
+	(kinds) >"$work/kinds"
 	: >"$work/claimed"
 	for patch in "$top"/scripts/series/[0-9]*; do
 		patch=${patch##*/}
@@ -35,57 +47,39 @@ list_files() {
 			claim_files "$patch" "$pattern"
 		done <"$work/patterns"
 	done
-	cut -d ' ' -f 3 "$work/claimed" | sort | uniq -d >"$work/twice"
-	cut -d ' ' -f 2 "$work/entries" | sort >"$work/all"
-	cut -d ' ' -f 3 "$work/claimed" | sort | comm -23 "$work/all" - >"$work/none"
+	cut -d ' ' -f 2 "$work/claimed" | sort | uniq -d >"$work/twice"
+	cut -d ' ' -f 2 "$work/kinds" | sort >"$work/all"
+	cut -d ' ' -f 2 "$work/claimed" | sort | comm -23 "$work/all" - >"$work/none"
 	[ ! -s "$work/twice" ] || die "scripts/series: in two patches: $(head -n 1 "$work/twice")"
 	[ ! -s "$work/none" ] || die "scripts/series: in no patch: $(head -n 1 "$work/none")"
-	number_patches
-}
-
-# claim_files PATCH PATTERN: as "PATCH kind path"
-claim_files() {
-	case $2 in
-	*.c.cut | *.h.cut)
-		grep -q " $2\$" "$work/entries" || {
-			[ -f "$top/$2" ] || die "scripts/series/$1: $2: no such file"
-			echo "$1 later $2" >>"$work/claimed"
-			return
-		}
-		;;
-	esac
-	while read -r kind path; do
-		# shellcheck disable=SC2254 # a pattern
-		case $path in
-		$2) echo "$1 $kind $path" >>"$work/claimed" ;;
-		esac
-	done <"$work/entries"
-}
-
-# number_patches: $work/patches, those that have files, and $work/files
-number_patches() {
 	cut -d ' ' -f 1 "$work/claimed" | sort -u >"$work/patches"
 	count=$(wc -l <"$work/patches")
-	# the order of overlay.list, then the cuts
 	awk '
 		FILENAME ~ /patches$/ { number[$1] = FNR; next }
-		FILENAME ~ /claimed$/ { of[$3] = $1; if ($2 == "later") later[$3] = 1; next }
+		FILENAME ~ /claimed$/ { of[$2] = $1; next }
 		{ print number[of[$2]], $1, $2 }
-		END { for (path in later) print number[of[path]], "later", path }
-	' "$work/patches" "$work/claimed" "$work/entries" >"$work/files"
+	' "$work/patches" "$work/claimed" "$work/kinds" >"$work/files"
+}
+
+# claim_files PATCH PATTERN: as "PATCH path"
+claim_files() {
+	while read -r _ path; do
+		# shellcheck disable=SC2254 # a pattern
+		case $path in
+		$2) echo "$1 $path" >>"$work/claimed" ;;
+		esac
+	done <"$work/kinds"
 }
 
 # manifest N: an overlay.list of the tree after N patches
 manifest() {
 	awk -v n="$1" '
-		$2 != "later" && $1 <= n { print "series", $2, $3; has[$3] = 1 }
-		$2 == "later" && $1 > n {
-			of = $3
-			sub(/\.cut$/, "", of)
-			if (of in has)
-				print "series cut", $3
+		NR == FNR { ours = ours || ($1 <= n && $3 == "mm/vmap.c"); next }
+		$2 == "first" && ours { next }
+		$2 == "undo" ? ours && $1 > n : $1 <= n {
+			print "series", ($2 == "replaced" && !ours ? "move" : $2), $3
 		}
-	' "$work/files" >"$work/overlay.list"
+	' "$work/files" "$work/files" >"$work/overlay.list"
 	# what is there may be nothing at all
 	[ -s "$work/overlay.list" ] || die "$1: no patch brings a file"
 }

@@ -9,21 +9,45 @@ set -eu
 
 # --- a repository of a few files ------------------------------------------
 
-mkdir -p repo/scripts/series repo/mm out.d/src/6.12/pristine/mm
-cp "$top/scripts/overlay.sh" "$top/scripts/series.sh" "$top/scripts/lib.sh" repo/scripts/
+mkdir -p repo/scripts/series/steps repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
+cp "$top"/scripts/overlay.sh "$top"/scripts/series.sh "$top"/scripts/steps.sh \
+	"$top"/scripts/lib.sh "$top"/scripts/*.awk repo/scripts/
 pristine=out.d/src/6.12/pristine
 printf 'kernelversion:\n\t@echo 6.12.0\n' >$pristine/Makefile
 echo stock >$pristine/mm/heap.c
+printf 'int a(void)\n{\n}\n\nint old(void)\n{\n}\n\nint b(void)\n{\n}\n' >$pristine/mm/vmalloc.c
 touch $pristine/.vmap-stamp
-printf 'walk\nsg\nend\n' >repo/mm/vmap.c
-printf 'sg\tend\n' >repo/mm/vmap.c.cut
+# The states of mm/vmap.c; all but the last are made by steps that are taken back
+printf '%s\n' walk 1 2 3 4 5 6 end >walk
+sed '/^6$/i sg' walk >sg
+sed '/^2$/i fast' sg >repo/mm/vmap.c
 echo ours >repo/mm/heap.c
+echo head >repo/scripts/series/steps/vmap.c
+
+# step NAME FROM TO
+step() {
+	{
+		printf '%s\n' 'Why.' --- 'diff --git a/mm/vmap.c b/mm/vmap.c' \
+			"index $(git hash-object "$2")..$(git hash-object "$3") 100644"
+		diff -u --label a/mm/vmap.c --label b/mm/vmap.c "$2" "$3"
+	} >repo/scripts/series/steps/"$1".patch || :
+}
+
+step 20-sg walk sg
+step 25-fast sg repo/mm/vmap.c
+for file in 'int old(void)\n{\n}\n  mm/vmalloc.c:old' 'stock\n  mm/heap.c'; do
+	echo "$(printf '%b' "${file%  *}" | sha256sum | cut -d ' ' -f 1)  ${file#*  }"
+done >repo/patches/6.12/replaced
 cat >repo/scripts/overlay.list <<'END'
 patched file mm/vmap.c
+patched replaced patches/@SERIES@/replaced
 patched file mm/heap.c
 END
-printf '%s\n' '# for tests' 'mm: a walk' '' 'Why.' --- mm/vmap.c >repo/scripts/series/10-walk
-printf '%s\n' 'mm: sg' '' 'Why.' --- mm/vmap.c.cut >repo/scripts/series/20-sg
+printf '%s\n' '# for tests' 'mm: a file' '' 'Why.' --- scripts/series/steps/vmap.c >repo/scripts/series/10-file
+printf '%s\n' 'mm: move functions' '' 'Why.' --- patches/@SERIES@/replaced >repo/scripts/series/11-move
+printf '%s\n' 'mm: a walk' '' 'Why.' --- mm/vmap.c >repo/scripts/series/12-walk
+printf '%s\n' 'mm: sg' '' 'Why.' --- scripts/series/steps/20-sg.patch >repo/scripts/series/20-sg
+printf '%s\n' 'mm: fast' '' 'Why.' --- scripts/series/steps/25-fast.patch >repo/scripts/series/25-fast
 printf '%s\n' 'heap: ours' '' 'Why.' --- 'mm/h*.c' >repo/scripts/series/30-heap
 printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/scripts/series/40-none
 printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ >repo/scripts/series/cover
@@ -42,14 +66,20 @@ patch_says() {
 	grep -q -e "$2" out.d/series/6.12/"$1"-*.patch
 }
 
-check "patches that have files here" prints '^3$' series --count
-check "a cut is made before its patch" tree_has 1 'walk\nend\n' mm/vmap.c
-check "what comes later is pristine" tree_has 1 'stock\n' mm/heap.c
-check "what was cut is put back by its patch" tree_has 2 'walk\nsg\nend\n' mm/vmap.c
-check "all patches" tree_has 3 'ours\n' mm/heap.c
-check "writes them" prints '^series: 3 patches: ' series x86_64
-check "the first has what was not cut" patch_says 0001 '^+end$'
-check "the second adds the rest alone" eval 'patch_says 0002 "^+sg$" && ! patch_says 0002 "^+end$"'
+check "patches that have files here" prints '^6$' series --count
+check "the file begins as its head" tree_has 1 'head\n' mm/vmap.c
+check "what is to move is where it was" tree_has 1 "$(cat $pristine/mm/vmalloc.c)\n" mm/vmalloc.c
+check "moves functions there" tree_has 2 'head\n\nint old(void)\n{\n}\n' mm/vmap.c
+check "away from where they were" \
+	tree_has 2 'int a(void)\n{\n}\n\nint b(void)\n{\n}\n' mm/vmalloc.c
+check "ours replaces them, without its steps" tree_has 3 "$(cat walk)\n" mm/vmap.c
+check "what comes later is pristine" tree_has 3 'stock\n' mm/heap.c
+check "a step, without the next" tree_has 4 "$(cat sg)\n" mm/vmap.c
+check "the last step makes our file" tree_has 5 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
+check "all patches" tree_has 6 'ours\n' mm/heap.c
+check "writes them" prints '^series: 6 patches: ' series x86_64
+check "the walk has what is not in a step" patch_says 0003 '^+end$'
+check "a step adds the rest alone" eval 'patch_says 0004 "^+sg$" && ! patch_says 0004 "^+end$"'
 check "no comment of ours is in them" eval '! grep -q "for tests" out.d/series/6.12/*'
 check "nobody has signed them" eval '! grep -qi "^signed-off" out.d/series/6.12/*'
 check "the cover letter: subject, version, base" eval 'patch_says 0000 "^Subject: .*a walk$" &&
@@ -58,18 +88,51 @@ check "the cover letter: subject, version, base" eval 'patch_says 0000 "^Subject
 echo new >repo/mm/new.c
 echo 'patched file mm/new.c' >>repo/scripts/overlay.list
 check "a file that is in no patch" refuses '^series: scripts/series: in no patch: mm/new.c$' series --count
-echo mm/new.c >>repo/scripts/series/10-walk
+echo mm/new.c >>repo/scripts/series/12-walk
 echo mm/n*.c >>repo/scripts/series/30-heap
 check "a file that is in two" refuses '^series: scripts/series: in two patches: mm/new.c$' series --count
 sed -i '$d' repo/scripts/series/30-heap
-echo mm/gone.c.cut >>repo/scripts/series/30-heap
-check "a cut that is not there" \
-	refuses '^series: scripts/series/30-heap: mm/gone.c.cut: no such file$' series --count
-sed -i '$d' repo/scripts/series/30-heap
-check "and none of these" prints '^3$' series --count
+echo >repo/scripts/series/steps/50-more.patch
+check "a step that is in none" \
+	refuses '^series: scripts/series: in no patch: scripts/series/steps/50-more.patch$' series --count
+rm repo/scripts/series/steps/50-more.patch
+check "and none of these" prints '^6$' series --count
 check "no kernel" refuses 'pristine: not there, run scripts/fetch.sh 6.12$' \
 	env OUT="$tmp/empty" repo/scripts/series.sh 6.12 x86_64
 check "misuse" refuses '^series: usage: ' series
+
+# --- the steps after an edit ----------------------------------------------
+
+steps() {
+	OUT=$tmp/out.d repo/scripts/steps.sh "$@"
+}
+
+# rebase SED: in the repository of the steps, with that as editor of the list
+rebase() {
+	GIT_SEQUENCE_EDITOR="sed -i $1" git -C out.d/steps -c user.name=a -c user.email=a@localhost \
+		rebase -q -i --root >out 2>&1
+}
+
+git init -q repo
+git -C repo hash-object -w mm/vmap.c >out
+check "steps that fit are written as git has them" prints 25-fast steps
+cp -r repo/scripts/series/steps as_they_were
+check "and stay" eval 'steps >out && diff -r as_they_were repo/scripts/series/steps >out'
+sed -i 's/^walk$/run/' repo/mm/vmap.c
+check "a step that does not fit any more" refuses \
+	'^overlay: scripts/series/steps/25-fast.patch does not fit mm/vmap.c any more, run scripts/steps.sh' \
+	series --tree 3
+check "an edit of what was there before the steps" prints 20-sg steps
+check "is in all of them" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
+sed -i 's/^sg$/sg too/' repo/mm/vmap.c
+check "an edit of what a step brings needs help" refuses 'needs help.*git rebase' steps
+check "which git gives" rebase "'/edit/d;/20-sg/{p;s/.*/fixup edit/}'"
+check "and is written" prints 20-sg steps --write
+check "into that step" tree_has 4 "$(sed 's/walk/run/; s/sg/sg too/' sg)\n" mm/vmap.c
+check "and no other" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
+check "that makes our file" tree_has 5 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
+echo more >>repo/mm/vmap.c
+check "steps that do not make our file are not written" refuses 'not our mm/vmap.c' steps --write
 
 # --- the kernels that are there -------------------------------------------
 
