@@ -185,7 +185,8 @@ $(PRISTINE): FORCE | packages $(TOOLS)
 $(OVERLAYS): $(SRC)/%/.overlay: $(PRISTINE) FORCE
 	$(Q)scripts/overlay.sh $(KERNEL) $*
 
-$(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/build.sh
+# A tree that is refused is so before another is built
+$(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/build.sh | $(OVERLAYS)
 	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $*
 
 # An image that was removed by hand is built again

@@ -24,6 +24,12 @@ builds() {
 	[ "$(paste -sd ' ' out)" = "$want" ]
 }
 
+# overlays_first: a tree that is refused costs no build
+overlays_first() {
+	front -n kernels 2>&1 | grep -oE '^scripts/(overlay|build)' | uniq >out
+	printf '%s\n' scripts/overlay scripts/build | diff - out >out.diff
+}
+
 test_variables() {
 	check "KERNEL=5.10 is refused" refuses 'KERNEL=5.10: not one of 6.12 7.3' front KERNEL=5.10
 	check "an empty KERNEL is refused" refuses 'KERNEL=: not one of' front KERNEL=
@@ -256,6 +262,7 @@ cp "$tools/progress" out.d/host/
 check "VARIANT=rfc takes the place of ours" builds 'stock rfc' kernels VARIANT=rfc
 check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stock
 check "make bench compares all" builds 'stock rfc patched' bench
+check "every tree is made before the first build" overlays_first
 check "minutes to soak that are no number" \
 	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/soak.sh" 6.12 x86_64 patched soon
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
