@@ -34,13 +34,12 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
-#include <linux/vmap.h>
 #include <linux/vmstat.h>
 #include <asm/tlbflush.h>
 
 #include "../internal.h"
 #include "../page_alloc.h"
-#include "../vmap.h"
+#include "../vmalloc.h"
 
 /* The RFC that ours is measured against passes the tests, too, but has none. */
 __weak void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)

@@ -41,7 +41,6 @@
 #include <linux/sort.h>
 #include <linux/swap.h>
 #include <linux/vmalloc.h>
-#include <linux/vmap.h>
 #include <kunit/visibility.h>
 
 #include "system_heap.h"
