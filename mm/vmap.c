@@ -62,9 +62,9 @@ early_param("nohugevmap", set_nohugevmap);
  * @pages: array of the pages after the extent, or %NULL
  * @sg: scatterlist entry after the extent, or %NULL
  * @nr: number of @pages or of entries from @sg on
+ * @prot: protection of the mapping
  * @order: @pages are contiguous in blocks of this order
  * @max_shift: log2 of the largest leaf to use, in bytes
- * @prot: protection of the mapping
  * @mask: levels that were modified, for arch_sync_kernel_mappings()
  */
 struct vmap_walk {
@@ -73,9 +73,9 @@ struct vmap_walk {
 	struct page **pages;
 	struct scatterlist *sg;
 	unsigned long nr;
-	unsigned int order;
-	unsigned int max_shift;
 	pgprot_t prot;
+	u8 order;
+	u8 max_shift;
 	pgtbl_mod_mask mask;
 };
 
@@ -89,14 +89,18 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       unsigned long nr)
 {
 	pte_t pte = pfn_pte(pfn, prot);
-	unsigned long i;
+	unsigned long i = 0;
 
-	for (i = 0; i < nr && pte_none(ptep_get(ptep)); i++) {
-		set_pte_at(&init_mm, addr, ptep++, pte);
+	for (;;) {
+		if (!pte_none(ptep_get(ptep)))
+			return i;
+		set_pte_at(&init_mm, addr, ptep, pte);
+		if (++i == nr)
+			return nr;
+		ptep++;
 		addr += PAGE_SIZE;
 		pte = pte_next_pfn(pte);
 	}
-	return i;
 }
 #endif
 
@@ -125,7 +129,7 @@ static bool vmap_has_pte_blocks(const struct vmap_walk *w)
 #endif
 }
 
-static int vmap_check_page(const struct page *page)
+static __always_inline int vmap_check_page(const struct page *page)
 {
 	if (WARN_ON(!page))
 		return -ENOMEM;
@@ -147,6 +151,23 @@ static void vmap_take_sg(struct vmap_walk *w)
 	w->sg = vmap_next_sg(w->sg, --w->nr);
 }
 
+/* Number of contiguous pages at @pages, at most @nr. */
+static noinline unsigned long vmap_run_length(struct page **pages, unsigned long nr)
+{
+	struct page *page = pages[0];
+	long i;
+
+	/* A run ends where struct pages need not go on. */
+	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
+		return num_pages_contiguous(pages, nr);
+
+	pages += nr;
+	for (i = -nr; i; i++)
+		if (pages[i] != page++)
+			break;
+	return nr + i;
+}
+
 /* Load the next extent: a scatterlist entry, or pages for up to @want bytes. */
 static int vmap_load_extent(struct vmap_walk *w, unsigned long want)
 {
@@ -166,7 +187,7 @@ static int vmap_load_extent(struct vmap_walk *w, unsigned long want)
 	if (err)
 		return err;
 	nr = w->order ? 1UL << w->order :
-			num_pages_contiguous(w->pages, min(PFN_DOWN(want), w->nr));
+			vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
 	w->phys = page_to_phys(*w->pages);
 	w->len = nr << PAGE_SHIFT;
 	w->pages += nr;
@@ -224,37 +245,39 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /* Only the first page of a run is checked: those that follow are as valid. */
-static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
+static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
 			    struct vmap_walk *w)
 {
 	const unsigned long nr = min(PFN_DOWN(end - addr), w->nr);
-	struct page *next = NULL;
-	unsigned long i;
-	int err;
+	const pgprot_t prot = w->prot;
+	struct page **pages = w->pages;
+	struct page **const stop = pages + nr;
+	const struct page *prev = NULL;
 
-	for (i = 0; i < nr; i++) {
-		struct page *page = w->pages[i];
+	for (; pages != stop; pages++, pte++, addr += PAGE_SIZE) {
+		const struct page *page = *pages;
 
-		if (page != next || !page) {
-			err = vmap_check_page(page);
+		if (page - 1 != prev) {
+			int err = vmap_check_page(page);
+
 			if (err)
 				return err;
 		}
-		if (WARN_ON(!arch_vmap_set_ptes(pte + i, addr + i * PAGE_SIZE,
-						page_to_pfn(page), w->prot, 1)))
+		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_pfn(page), prot, 1)))
 			return -EBUSY;
-		next = page + 1;
+		prev = page;
 	}
-	w->pages += nr;
+	w->pages = pages;
 	w->nr -= nr;
 	return nr * PAGE_SIZE;
 }
 
 /* Entries that do not fit into the table as a whole are left. */
-static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
+static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 			 struct vmap_walk *w)
 {
 	const unsigned long start = addr;
+	const pgprot_t prot = w->prot;
 	struct scatterlist *sg = w->sg;
 	unsigned long nr = w->nr;
 
@@ -262,7 +285,7 @@ static long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
 		const unsigned long pfn = page_to_pfn(sg_page(sg)) + PFN_DOWN(sg->offset);
 		const unsigned long nr_pages = PFN_DOWN(sg->length);
 
-		if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, w->prot, nr_pages) !=
+		if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, prot, nr_pages) !=
 			    nr_pages))
 			return -EBUSY;
 		pte += nr_pages;
@@ -322,7 +345,7 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next,
 	const unsigned long size = next - addr;
 	int err;
 
-	if (shift > w->max_shift || size != 1UL << shift)
+	if (size != 1UL << shift)
 		return 0;
 	err = vmap_extend(w, size);
 	if (err)
@@ -345,11 +368,13 @@ static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 {
 	int fits;
 
-	if (!arch_vmap_pmd_supported(w->prot))
+	if (PMD_SHIFT > w->max_shift || !arch_vmap_pmd_supported(w->prot))
 		return 0;
+	if (WARN_ON(pmd_leaf(*pmd)))
+		return -EBUSY;
 	fits = vmap_leaf_fits(addr, next, PMD_SHIFT, w);
-	if (fits <= 0 || pmd_leaf(*pmd))
-		return min(fits, 0);
+	if (fits <= 0)
+		return fits;
 	if (pmd_none(*pmd))
 		return pmd_set_huge(pmd, w->phys, w->prot);
 	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
@@ -374,8 +399,6 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 			vmap_advance(w, PMD_SIZE);
 			continue;
 		}
-		if (WARN_ON(pmd_leaf(*pmd)))
-			return -EBUSY;
 		if (!ret)
 			ret = vmap_pte_range(pmd, addr, next, w);
 		if (ret)
@@ -389,11 +412,13 @@ static int vmap_try_huge_pud(pud_t *pud, unsigned long addr, unsigned long next,
 {
 	int fits;
 
-	if (!arch_vmap_pud_supported(w->prot))
+	if (PUD_SHIFT > w->max_shift || !arch_vmap_pud_supported(w->prot))
 		return 0;
+	if (WARN_ON(pud_leaf(*pud)))
+		return -EBUSY;
 	fits = vmap_leaf_fits(addr, next, PUD_SHIFT, w);
-	if (fits <= 0 || pud_leaf(*pud))
-		return min(fits, 0);
+	if (fits <= 0)
+		return fits;
 	if (pud_none(*pud))
 		return pud_set_huge(pud, w->phys, w->prot);
 	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
@@ -418,8 +443,6 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 			vmap_advance(w, PUD_SIZE);
 			continue;
 		}
-		if (WARN_ON(pud_leaf(*pud)))
-			return -EBUSY;
 		if (!ret)
 			ret = vmap_pmd_range(pud, addr, next, w);
 		if (ret)
@@ -629,21 +652,14 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 	return 0;
 }
 
-/*
- * An area that is aligned or, if the address space has no room for it, one at
- * any address.
- */
-static struct vm_struct *vmap_get_area(unsigned long size, struct vmap_align align,
-				       unsigned long flags, const void *caller)
+static struct vm_struct *vmap_get_aligned_area(unsigned long size,
+					       struct vmap_align align,
+					       unsigned long flags,
+					       const void *caller)
 {
-	struct vm_struct *area = NULL;
-
-	if (align.shift > PAGE_SHIFT)
-		area = __get_vm_area_node(size, 1UL << align.shift, align.offset,
-					  PAGE_SHIFT, flags, VMALLOC_START,
-					  VMALLOC_END, NUMA_NO_NODE,
-					  GFP_KERNEL | __GFP_NOWARN, caller);
-	return area ?: get_vm_area_caller(size, flags, caller);
+	return __get_vm_area_node(size, 1UL << align.shift, align.offset,
+				  PAGE_SHIFT, flags, VMALLOC_START, VMALLOC_END,
+				  NUMA_NO_NODE, GFP_KERNEL | __GFP_NOWARN, caller);
 }
 
 /* KMSAN takes arrays of pages, so hand it those of a scatterlist one by one. */
@@ -667,15 +683,22 @@ static int vmap_kmsan_sg(unsigned long addr, const struct vmap_walk *w)
 	return err;
 }
 
-/* Get an area of @size bytes and map the memory of @w into it. */
-static struct vm_struct *vmap_area_map(struct vmap_walk *w, unsigned long size,
-				       struct vmap_align align,
-				       unsigned long flags, const void *caller)
+/*
+ * Get an area of @size bytes and map the memory of @w into it.  If the address
+ * space has no room for an aligned area, any other will do.
+ */
+static __always_inline struct vm_struct *
+vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
+	      unsigned long flags, const void *caller)
 {
-	struct vm_struct *area = vmap_get_area(size, align, flags, caller);
+	struct vm_struct *area = NULL;
 	unsigned long addr, end;
 	int err;
 
+	if (align.shift > PAGE_SHIFT)
+		area = vmap_get_aligned_area(size, align, flags, caller);
+	if (!area)
+		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
 		return ERR_PTR(-ENOMEM);
 	addr = (unsigned long)area->addr;
