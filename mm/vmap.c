@@ -3,31 +3,27 @@
  * Map physically contiguous extents into the kernel's page tables
  *
  * The memory to map is a physical range, an array of pages, or the entries of a
- * scatterlist.  One walk of the page tables covers the virtual range from its
- * start to its end.  It takes the memory as extents, which are physically
- * contiguous runs of pages:
+ * scatterlist.  One walk of the page tables takes it as extents, which are
+ * physically contiguous runs of pages:
  *
  *   memory   |------------ extent ------------|-- extent --|-|-|-|-- ...
  *   entries  |   PMD leaf    |   PMD leaf   |PTEs | PTEs   |P|P|P|PTEs ...
  *   virtual  ^ aligned so that a large extent can use leaves
  *
- * At each level, an entry becomes a leaf if the virtual range and the rest of
- * the extent both cover the entry and both are aligned to it.  Otherwise the
- * walk descends.  The cost is that of the leaves, extents and PTEs.
+ * At each level, an entry becomes a leaf if both the virtual range and the rest
+ * of the extent cover it and are aligned to it.  Otherwise the walk descends.
  *
  * Invariants:
  *
- * - struct vmap_walk always describes the memory that belongs at the address
- *   that the walk is at: first what is left of the extent, then what follows.
+ * - struct vmap_walk describes the memory that belongs at the address that the
+ *   walk is at: first what is left of the extent, then what follows.
  * - An extent is a whole number of pages.
  * - Only a level that can set a leaf joins pieces to a larger extent.
  */
 
-#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
-#include <linux/io.h>
 #include <linux/kmsan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -45,8 +41,7 @@
 
 /* log2 of the largest leaf that vmap() and vmap_sg() use. */
 static unsigned int vmap_max_shift __ro_after_init =
-	IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? BITS_PER_LONG - 1 :
-						    PAGE_SHIFT;
+	IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? BITS_PER_LONG - 1 : PAGE_SHIFT;
 
 static int __init set_nohugevmap(char *str)
 {
@@ -63,7 +58,6 @@ early_param("nohugevmap", set_nohugevmap);
  * @sg: scatterlist entry after the extent, or %NULL
  * @nr: number of @pages or of entries from @sg on
  * @prot: protection of the mapping
- * @order: @pages are contiguous in blocks of this order
  * @max_shift: log2 of the largest leaf to use, in bytes
  * @mask: levels that were modified, for arch_sync_kernel_mappings()
  */
@@ -74,16 +68,12 @@ struct vmap_walk {
 	struct scatterlist *sg;
 	unsigned long nr;
 	pgprot_t prot;
-	u8 order;
-	u8 max_shift;
+	unsigned int max_shift;
 	pgtbl_mod_mask mask;
 };
 
-/*
- * Map @nr contiguous page frames by PTEs.  Returns the number of PTEs that were
- * set; it is less than @nr if the next PTE was in use.
- */
 #ifndef arch_vmap_set_ptes
+/* Set @nr PTEs, or as many as are free.  Returns their number. */
 static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       unsigned long pfn, pgprot_t prot,
 					       unsigned long nr)
@@ -104,9 +94,9 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 }
 #endif
 
-/* Map @size bytes, what arch_vmap_pte_range_map_size() said, by PTEs. */
 #if !defined(arch_vmap_set_pte_block) && defined(CONFIG_HUGETLB_PAGE)
 #define arch_vmap_set_pte_block arch_vmap_set_pte_block
+/* Set the PTEs of @size bytes, of which the arch makes one leaf. */
 static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 					   unsigned long pfn, pgprot_t prot,
 					   unsigned long size)
@@ -117,7 +107,6 @@ static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 }
 #endif
 
-/* Does the arch combine PTEs of a table to larger leaves? */
 static bool vmap_has_pte_blocks(const struct vmap_walk *w)
 {
 #ifdef arch_vmap_set_pte_block
@@ -138,17 +127,11 @@ static __always_inline int vmap_check_page(const struct page *page)
 	return 0;
 }
 
-/* The entry after @sg, if @nr of them are left. */
+/* The entry after @sg, of which @nr are left. */
 static struct scatterlist *vmap_next_sg(struct scatterlist *sg, unsigned long nr)
 {
 	sg++;
 	return nr && unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
-}
-
-static void vmap_take_sg(struct vmap_walk *w)
-{
-	w->len += w->sg->length;
-	w->sg = vmap_next_sg(w->sg, --w->nr);
 }
 
 /* Number of contiguous pages at @pages, at most @nr. */
@@ -157,7 +140,7 @@ static noinline unsigned long vmap_run_length(struct page **pages, unsigned long
 	struct page *page = pages[0];
 	long i;
 
-	/* A run ends where struct pages need not go on. */
+	/* Struct pages of the next section may be elsewhere. */
 	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
 		return num_pages_contiguous(pages, nr);
 
@@ -168,26 +151,14 @@ static noinline unsigned long vmap_run_length(struct page **pages, unsigned long
 	return nr + i;
 }
 
-/* Load the next extent: a scatterlist entry, or pages for up to @want bytes. */
-static int vmap_load_extent(struct vmap_walk *w, unsigned long want)
+static int vmap_load_pages(struct vmap_walk *w, unsigned long want)
 {
+	const int err = vmap_check_page(*w->pages);
 	unsigned long nr;
-	int err;
 
-	/* The memory ends before the virtual range does. */
-	if (WARN_ON_ONCE(!w->nr))
-		return -EINVAL;
-
-	if (w->sg) {
-		w->phys = sg_phys(w->sg);
-		vmap_take_sg(w);
-		return 0;
-	}
-	err = vmap_check_page(*w->pages);
 	if (err)
 		return err;
-	nr = w->order ? 1UL << w->order :
-			vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
+	nr = vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
 	w->phys = page_to_phys(*w->pages);
 	w->len = nr << PAGE_SHIFT;
 	w->pages += nr;
@@ -198,14 +169,19 @@ static int vmap_load_extent(struct vmap_walk *w, unsigned long want)
 /* Extend the extent to @want bytes or more, as far as the memory is contiguous. */
 static int vmap_extend(struct vmap_walk *w, unsigned long want)
 {
-	int err = 0;
+	/* Does the memory end before the virtual range? */
+	if (WARN_ON_ONCE(!w->len && !w->nr))
+		return -EINVAL;
+	if (!w->sg)
+		return w->len ? 0 : vmap_load_pages(w, want);
 
 	if (!w->len)
-		err = vmap_load_extent(w, want);
-	if (w->sg)
-		while (w->len < want && w->nr && sg_phys(w->sg) == w->phys + w->len)
-			vmap_take_sg(w);
-	return err;
+		w->phys = sg_phys(w->sg);
+	while (w->len < want && w->nr && sg_phys(w->sg) == w->phys + w->len) {
+		w->len += w->sg->length;
+		w->sg = vmap_next_sg(w->sg, --w->nr);
+	}
+	return 0;
 }
 
 static void vmap_advance(struct vmap_walk *w, unsigned long size)
@@ -297,35 +273,27 @@ static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long 
 	return addr - start;
 }
 
-/* Single pages and short entries are mapped as they come, not joined first. */
-static long vmap_fill_ptes(pte_t *pte, unsigned long addr, unsigned long end,
-			   struct vmap_walk *w)
-{
-	long size = 0;
-	int err;
-
-	if (!w->len && !w->order && !vmap_has_pte_blocks(w))
-		size = w->sg ? vmap_fill_sg(pte, addr, end, w) :
-			       vmap_fill_pages(pte, addr, end, w);
-	if (size)
-		return size;
-
-	err = vmap_extend(w, end - addr);
-	return err ?: vmap_fill_extent(pte, addr, end, w);
-}
-
 static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			  struct vmap_walk *w)
 {
 	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
 	long size;
+	int err;
 
 	if (!pte)
 		return -ENOMEM;
 
 	lazy_mmu_mode_enable();
 	do {
-		size = vmap_fill_ptes(pte, addr, end, w);
+		size = 0;
+		/* Where no leaf can be set, pieces need not be joined first. */
+		if (!w->len && !vmap_has_pte_blocks(w))
+			size = w->sg ? vmap_fill_sg(pte, addr, end, w) :
+				       vmap_fill_pages(pte, addr, end, w);
+		if (!size) {
+			err = vmap_extend(w, end - addr);
+			size = err ?: vmap_fill_extent(pte, addr, end, w);
+		}
 		if (size < 0)
 			break;
 	} while (pte += PFN_DOWN(size), addr += size, addr != end);
@@ -336,10 +304,10 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 }
 
 /*
- * Is a leaf of 1 << @shift bytes possible in the entry that maps @addr up to
- * @next?  Returns 1 or 0, or an error of the memory.
+ * Can a leaf of 1 << @shift bytes map [@addr, @next)?  The extent may be used up
+ * to @end.  Returns 1, 0, or an error.
  */
-static int vmap_leaf_fits(unsigned long addr, unsigned long next,
+static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long end,
 			  unsigned int shift, struct vmap_walk *w)
 {
 	const unsigned long size = next - addr;
@@ -347,24 +315,23 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next,
 
 	if (size != 1UL << shift)
 		return 0;
-	err = vmap_extend(w, size);
+	err = vmap_extend(w, end - addr);
 	if (err)
 		return err;
 	return w->len >= size && IS_ALIGNED(w->phys, size);
 }
 
 /*
- * Set a leaf if one is possible.  vmap_try_huge_*() return 1 if they have set
- * it, 0 if the range has to be mapped at a lower level, or an error.
+ * Set leaves.  Returns their number, 0 if the range has to be mapped at a lower
+ * level, or an error.
  *
- * An entry that points to a table is left from an earlier mapping.  The table
- * is freed under the mmap read lock of init_mm, which excludes ptdump: it walks
- * kernel page tables that it does not own under the mmap write lock.  Others
- * that hold the read lock are harmless: each exclusively owns the range that it
- * operates on and cannot reach this table.
+ * A table is left from an earlier mapping.  It is freed under the mmap read lock
+ * of init_mm, to exclude ptdump, which walks kernel page tables that it does not
+ * own under the write lock.  Other readers are harmless: each exclusively owns
+ * the range that it operates on and cannot reach this table.
  */
 static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
-			     struct vmap_walk *w)
+			     unsigned long end, struct vmap_walk *w)
 {
 	int fits;
 
@@ -372,9 +339,16 @@ static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 		return 0;
 	if (WARN_ON(pmd_leaf(*pmd)))
 		return -EBUSY;
-	fits = vmap_leaf_fits(addr, next, PMD_SHIFT, w);
+	fits = vmap_leaf_fits(addr, next, end, PMD_SHIFT, w);
 	if (fits <= 0)
 		return fits;
+#ifdef pmd_set_huge_run
+	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
+		fits = pmd_set_huge_run(pmd, addr, w->phys, w->prot,
+					min(end - addr, w->len) >> PMD_SHIFT);
+	if (fits)
+		return fits;
+#endif
 	if (pmd_none(*pmd))
 		return pmd_set_huge(pmd, w->phys, w->prot);
 	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
@@ -393,10 +367,12 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 		return -ENOMEM;
 	do {
 		next = pmd_addr_end(addr, end);
-		ret = vmap_try_huge_pmd(pmd, addr, next, w);
+		ret = vmap_try_huge_pmd(pmd, addr, next, end, w);
 		if (ret > 0) {
 			w->mask |= PGTBL_PMD_MODIFIED;
-			vmap_advance(w, PMD_SIZE);
+			vmap_advance(w, ret * PMD_SIZE);
+			next = addr + ret * PMD_SIZE;
+			pmd += ret - 1;
 			continue;
 		}
 		if (!ret)
@@ -416,7 +392,7 @@ static int vmap_try_huge_pud(pud_t *pud, unsigned long addr, unsigned long next,
 		return 0;
 	if (WARN_ON(pud_leaf(*pud)))
 		return -EBUSY;
-	fits = vmap_leaf_fits(addr, next, PUD_SHIFT, w);
+	fits = vmap_leaf_fits(addr, next, next, PUD_SHIFT, w);
 	if (fits <= 0)
 		return fits;
 	if (pud_none(*pud))
@@ -489,20 +465,9 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 	return err;
 }
 
-/**
- * vmap_range_noflush - map a physical range to a kernel virtual range
- * @addr: start of the virtual range, page aligned
- * @end: end of the virtual range (exclusive), page aligned
- * @phys_addr: physical address that @addr is to map
- * @prot: protection of the mapping
- * @max_page_shift: log2 of the largest leaf to use, in bytes
- *
- * The caller owns the virtual range and calls flush_cache_vmap() on it before
- * it is accessed.
- *
- * Context: May sleep.
- * Return: 0, or -ENOMEM, -EBUSY if part of the range is mapped already, or
- * -EINVAL if it is not whole pages.
+/*
+ * Map a physical range, with leaves up to 1 << @max_page_shift.  The caller owns
+ * the virtual range, and calls flush_cache_vmap() before it is accessed.
  */
 int vmap_range_noflush(unsigned long addr, unsigned long end,
 		       phys_addr_t phys_addr, pgprot_t prot,
@@ -511,8 +476,8 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 	struct vmap_walk w = {
 		.phys = phys_addr,
 		.len = end - addr,
-		.max_shift = max_page_shift,
 		.prot = prot,
+		.max_shift = max_page_shift,
 	};
 
 	might_sleep();
@@ -531,28 +496,28 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 	struct vmap_walk w = {
 		.pages = pages,
 		.nr = PFN_DOWN(end - addr),
-		.max_shift = PAGE_SHIFT,
 		.prot = prot,
+		.max_shift = PAGE_SHIFT,
 	};
+	int err;
 
 	WARN_ON(page_shift < PAGE_SHIFT);
-	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && page_shift > PAGE_SHIFT) {
-		/* To replace a page table by a leaf takes a TLB flush. */
-		might_sleep();
-		w.order = page_shift - PAGE_SHIFT;
-		w.max_shift = page_shift;
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) || page_shift == PAGE_SHIFT)
+		return vmap_walk_noflush(addr, end, &w);
+
+	for (; addr < end; addr += 1UL << page_shift) {
+		err = vmap_check_page(*pages);
+		if (!err)
+			err = vmap_range_noflush(addr, addr + (1UL << page_shift),
+						 page_to_phys(*pages), prot, page_shift);
+		if (err)
+			return err;
+		pages += 1UL << (page_shift - PAGE_SHIFT);
 	}
-	return vmap_walk_noflush(addr, end, &w);
+	return 0;
 }
 
-/**
- * struct vmap_align - where a virtual area should start
- * @shift: log2 of the leaf to align it for; PAGE_SHIFT if any address will do
- * @offset: bytes from an address that is aligned, less than a leaf
- *
- * This is a guess from a look at some of the memory.  A wrong one costs leaves,
- * and nothing else depends on it.
- */
+/* Heuristic: an area starts @offset bytes after a multiple of 1 << @shift. */
 struct vmap_align {
 	unsigned int shift;
 	unsigned long offset;
@@ -572,16 +537,14 @@ static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 
 /*
  * Index of the first page of a run of @leaf pages that is aligned to @leaf, or
- * @nr if there is none.  Of a run, only the ends are looked at.
- *
- * Such a run contains one of the groups of half a leaf that are looked at here,
- * because they follow each other without a gap.
+ * @nr if there is none.  Heuristic: only the ends of runs are looked at.  A leaf
+ * contains at least one of the groups of half its size that are tried here.
  */
 static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 				    unsigned long leaf)
 {
 	const unsigned long half = leaf / 2;
-	unsigned long i, first, before;
+	unsigned long i, before;
 
 	for (i = 0; i + half <= nr; i += half) {
 		struct page *page = pages[i];
@@ -589,11 +552,10 @@ static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 		if (!page || pages[i + half - 1] != page + half - 1)
 			continue;
 		before = page_to_pfn(page) % leaf;
-		first = i - before;
-		if (before <= min(i, half) && first + leaf <= nr &&
-		    pages[first] == page - before &&
-		    pages[first + leaf - 1] == pages[first] + leaf - 1)
-			return first;
+		if (before <= min(i, half) && i - before + leaf <= nr &&
+		    pages[i - before] == page - before &&
+		    pages[i - before + leaf - 1] == page - before + leaf - 1)
+			return i - before;
 	}
 	return nr;
 }
@@ -616,10 +578,7 @@ static struct vmap_align vmap_align_pages(struct page **pages, unsigned long nr,
 	return align;
 }
 
-/*
- * Sum up the table, and align for the first of its longest entries.  An entry
- * that is shorter than a leaf may be limited by a device, and go on in the next.
- */
+/* Align for the longest entry; entries shorter than a leaf may be contiguous. */
 static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 			  unsigned long *size, struct vmap_align *align)
 {
@@ -650,16 +609,6 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 					       prot);
 	align->offset = (sg_phys(longest) - before) & ((1UL << align->shift) - 1);
 	return 0;
-}
-
-static struct vm_struct *vmap_get_aligned_area(unsigned long size,
-					       struct vmap_align align,
-					       unsigned long flags,
-					       const void *caller)
-{
-	return __get_vm_area_node(size, 1UL << align.shift, align.offset,
-				  PAGE_SHIFT, flags, VMALLOC_START, VMALLOC_END,
-				  NUMA_NO_NODE, GFP_KERNEL | __GFP_NOWARN, caller);
 }
 
 /* KMSAN takes arrays of pages, so hand it those of a scatterlist one by one. */
@@ -696,7 +645,10 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	int err;
 
 	if (align.shift > PAGE_SHIFT)
-		area = vmap_get_aligned_area(size, align, flags, caller);
+		area = __get_vm_area_node(size, 1UL << align.shift, align.offset,
+					  PAGE_SHIFT, flags, VMALLOC_START,
+					  VMALLOC_END, NUMA_NO_NODE,
+					  GFP_KERNEL | __GFP_NOWARN, caller);
 	if (!area)
 		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
@@ -724,12 +676,11 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
  * @flags: vm_area->flags
  * @prot: page protection for the mapping
  *
- * Maps @count pages from @pages into contiguous kernel virtual space.  Runs of
- * physically contiguous pages get the largest leaves that their alignment
- * allows.  If @flags contains %VM_MAP_PUT_PAGES the ownership of the pages array
- * itself (which must be kmalloc or vmalloc memory) and one reference per pages
- * in it are transferred from the caller to vmap(), and will be freed / dropped
- * when vfree() is called on the return value.
+ * Maps @count pages from @pages into contiguous kernel virtual space.
+ * If @flags contains %VM_MAP_PUT_PAGES the ownership of the pages array itself
+ * (which must be kmalloc or vmalloc memory) and one reference per pages in it
+ * are transferred from the caller to vmap(), and will be freed / dropped when
+ * vfree() is called on the return value.
  *
  * Context: May sleep.
  * Return: the address of the area or %NULL on failure
@@ -740,8 +691,8 @@ void *vmap(struct page **pages, unsigned int count,
 	struct vmap_walk w = {
 		.pages = pages,
 		.nr = count,
-		.max_shift = vmap_max_shift,
 		.prot = pgprot_nx(prot),
+		.max_shift = vmap_max_shift,
 	};
 	struct vm_struct *area;
 
@@ -780,12 +731,11 @@ EXPORT_SYMBOL(vmap);
  * @prot: page protection for the mapping
  *
  * Maps the pages of all entries, in their order, into contiguous kernel virtual
- * space.  Physically contiguous runs get the largest leaves that their alignment
- * allows.  No array of pages is needed.  Each entry describes struct pages, and
- * its offset and length are multiples of PAGE_SIZE.
+ * space.  No array of pages is needed.  Each entry describes struct pages, which
+ * are not checked.  Its offset and length are multiples of PAGE_SIZE.
  *
- * The table is not used after the call.  The memory stays the caller's, who
- * keeps it until after vunmap() of the mapping.
+ * The table is not used after the call.  The caller keeps the memory until after
+ * vunmap() of the mapping.
  *
  * Context: May sleep.
  * Return: the address of the mapping, or an ERR_PTR(): -EINVAL for an empty
@@ -797,8 +747,8 @@ void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 	struct vmap_walk w = {
 		.sg = sgt->sgl,
 		.nr = sgt->orig_nents,
-		.max_shift = vmap_max_shift,
 		.prot = pgprot_nx(prot),
+		.max_shift = vmap_max_shift,
 	};
 	struct vmap_align align;
 	struct vm_struct *area;
