@@ -18,8 +18,9 @@ if [ "$1" = --programs ]; then
 	shift
 fi
 if [ "$1" = --patch ]; then
-	# the lines around a change are not ours to align, a sign-off not ours to give
-	ignore=$ignore,PARENTHESIS_ALIGNMENT
+	# the lines around a change are not ours to align, a sign-off not ours to give,
+	# and Kconfig sources Kconfig.vmap_test
+	ignore=$ignore,PARENTHESIS_ALIGNMENT,EMBEDDED_FILENAME
 	shift
 	set -- --no-signoff "$@"
 fi

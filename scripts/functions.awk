@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# functions.awk -v names="A B" -v dir=DIR [-v all=FILE] FILE.c: FILE.c without these
-# functions, the text of each in DIR/NAME, and all of them in FILE
+# functions.awk -v names="A B" -v out=FILE FILE.c: FILE.c without these functions,
+# which go to FILE
 #
 # A function begins at the left margin with its comment, if no blank line is
 # between them, and ends with a line "}", or the EXPORT_SYMBOL() after it.  A
@@ -25,8 +25,7 @@ function name_of(text)
 }
 
 BEGIN {
-	if (all == "")
-		all = "/dev/null"
+	printf "" >out
 	for (i = split(names, list, " "); i; i--)
 		want[list[i]] = 1
 }
@@ -37,8 +36,7 @@ in_body {
 		next
 	in_body = 0
 	if (name in want) {
-		printf "%s", held >(dir "/" name)
-		printf "\n%s", held >all
+		printf "%s%s", (n++ ? "\n" : ""), held >out
 		taken = name
 		dropping = 1
 		held = head = ""
@@ -56,8 +54,7 @@ in_comment {
 
 taken != "" {
 	if (/^EXPORT_SYMBOL/ && $0 ~ "[(]" taken "[,)]") {
-		print >(dir "/" taken)
-		print >all
+		print >out
 		taken = ""
 		next
 	}

@@ -75,14 +75,11 @@ add_patch() {
 # text_of TREE WHAT: a file of the tree, or a function if WHAT is FILE:FUNCTION
 text_of() {
 	file=$1/${2%:*}
-	rm -rf "$work/text"
-	mkdir "$work/text"
 	[ -e "$file" ] || return 0
 	case $2 in
 	*:*)
-		awk -v names="${2#*:}" -v dir="$work/text" -f "$top/scripts/functions.awk" "$file" \
-			>/dev/null
-		cat "$work/text/${2#*:}" 2>/dev/null || :
+		awk -v names="${2#*:}" -v out="$work/text" -f "$top/scripts/functions.awk" "$file" >/dev/null
+		cat "$work/text"
 		;;
 	*) cat "$file" ;;
 	esac
@@ -126,8 +123,8 @@ add_replaced() {
 	while read -r target; do
 		base "$target"
 		echo "$target" >>"$work/list"
-		awk -v names="$(sed -n "s,^$target:,,p" "$work/functions" | paste -sd ' ')" -v dir="$work/text" \
-			-v all="$work/taken" -f "$top/scripts/functions.awk" "$work/tree/$target" >"$work/rest"
+		awk -v names="$(sed -n "s,^$target:,,p" "$work/functions" | paste -sd ' ')" -v out="$work/taken" \
+			-f "$top/scripts/functions.awk" "$work/tree/$target" >"$work/rest"
 		mv "$work/rest" "$work/tree/$target"
 	done <"$work/files"
 }
@@ -141,7 +138,7 @@ add_first() {
 
 add_move() {
 	add_replaced "$1"
-	cat "$work/taken" >>"$work/tree/mm/vmap.c"
+	echo | cat - "$work/taken" >>"$work/tree/mm/vmap.c"
 }
 
 add_undo() {

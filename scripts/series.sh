@@ -152,11 +152,22 @@ measured() {
 	cat "$results.md"
 }
 
+# one_page: what vmap() of a single page takes, of the table
+one_page() {
+	one_page=$(sed -n '/array of one page/s/[ |]\{1,\}/ /gp' "$work/measured" |
+		sed 's/.* \([0-9,]*\) \([0-9,]*\) [0-9.]*x .*/\2 instructions, \1 without this series/')
+	echo "${one_page:-*** not measured ***}"
+}
+
 cover() {
 	package=
 	[ -n "${KERNEL_SRC-}" ] || package=", as in Debian's linux-source-$series"
 	measured >"$work/measured"
+	moved=$(in_repo "$src/series" log --format= --numstat --grep='move functions' base..series |
+		awk '{ n += $2 } END { print n }')
 	sed -e '/^#/d' -e "s/@VERSION@/$version/" -e "s/@PACKAGE@/$package/" \
+		-e "s/@MOVED@/$moved/; s/@LINES@/$(wc -l <"$src/series/mm/vmap.c")/" \
+		-e "s/@ONE_PAGE@/$(one_page)/" \
 		-e "/^@MEASURED@/{r $work/measured" -e 'd}' "$top/scripts/series/cover"
 }
 

@@ -20,7 +20,8 @@ touch $pristine/.vmap-stamp
 # The states of mm/vmap.c; all but the last are made by steps that are taken back
 printf '%s\n' walk 1 2 3 4 5 6 end >walk
 sed '/^6$/i sg' walk >sg
-sed '/^2$/i fast' sg >repo/mm/vmap.c
+sed '/^2$/i fast' sg >fast
+sed 's/fast/faster/' fast >repo/mm/vmap.c
 echo ours >repo/mm/heap.c
 echo head >repo/scripts/series/steps/vmap.c
 
@@ -34,7 +35,8 @@ step() {
 }
 
 step 20-sg walk sg
-step 25-fast sg repo/mm/vmap.c
+step 25-fast sg fast
+step 26-faster fast repo/mm/vmap.c
 for file in 'int old(void)\n{\n}\n  mm/vmalloc.c:old' 'stock\n  mm/heap.c'; do
 	echo "$(printf '%b' "${file%  *}" | sha256sum | cut -d ' ' -f 1)  ${file#*  }"
 done >repo/patches/6.12/replaced
@@ -48,6 +50,7 @@ printf '%s\n' 'mm: move functions' '' 'Why.' --- patches/@SERIES@/replaced >repo
 printf '%s\n' 'mm: a walk' '' 'Why.' --- mm/vmap.c >repo/scripts/series/12-walk
 printf '%s\n' 'mm: sg' '' 'Why.' --- scripts/series/steps/20-sg.patch >repo/scripts/series/20-sg
 printf '%s\n' 'mm: fast' '' 'Why.' --- scripts/series/steps/25-fast.patch >repo/scripts/series/25-fast
+printf '%s\n' 'mm: faster' '' 'Why.' --- scripts/series/steps/26-faster.patch >repo/scripts/series/26-faster
 printf '%s\n' 'heap: ours' '' 'Why.' --- 'mm/h*.c' >repo/scripts/series/30-heap
 printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/scripts/series/40-none
 printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ >repo/scripts/series/cover
@@ -66,7 +69,7 @@ patch_says() {
 	grep -q -e "$2" out.d/series/6.12/"$1"-*.patch
 }
 
-check "patches that have files here" prints '^6$' series --count
+check "patches that have files here" prints '^7$' series --count
 check "the file begins as its head" tree_has 1 'head\n' mm/vmap.c
 check "what is to move is where it was" tree_has 1 "$(cat $pristine/mm/vmalloc.c)\n" mm/vmalloc.c
 check "moves functions there" tree_has 2 'head\n\nint old(void)\n{\n}\n' mm/vmap.c
@@ -75,9 +78,10 @@ check "away from where they were" \
 check "ours replaces them, without its steps" tree_has 3 "$(cat walk)\n" mm/vmap.c
 check "what comes later is pristine" tree_has 3 'stock\n' mm/heap.c
 check "a step, without the next" tree_has 4 "$(cat sg)\n" mm/vmap.c
-check "the last step makes our file" tree_has 5 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
-check "all patches" tree_has 6 'ours\n' mm/heap.c
-check "writes them" prints '^series: 6 patches: ' series x86_64
+check "one that the next one changes" tree_has 5 "$(cat fast)\n" mm/vmap.c
+check "the last step makes our file" tree_has 6 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
+check "all patches" tree_has 7 'ours\n' mm/heap.c
+check "writes them" prints '^series: 7 patches: ' series x86_64
 check "the walk has what is not in a step" patch_says 0003 '^+end$'
 check "a step adds the rest alone" eval 'patch_says 0004 "^+sg$" && ! patch_says 0004 "^+end$"'
 check "no comment of ours is in them" eval '! grep -q "for tests" out.d/series/6.12/*'
@@ -96,7 +100,7 @@ echo >repo/scripts/series/steps/50-more.patch
 check "a step that is in none" \
 	refuses '^series: scripts/series: in no patch: scripts/series/steps/50-more.patch$' series --count
 rm repo/scripts/series/steps/50-more.patch
-check "and none of these" prints '^6$' series --count
+check "and none of these" prints '^7$' series --count
 check "no kernel" refuses 'pristine: not there, run scripts/fetch.sh 6.12$' \
 	env OUT="$tmp/empty" repo/scripts/series.sh 6.12 x86_64
 check "misuse" refuses '^series: usage: ' series
@@ -115,12 +119,12 @@ rebase() {
 
 git init -q repo
 git -C repo hash-object -w mm/vmap.c >out
-check "steps that fit are written as git has them" prints 25-fast steps
+check "steps that fit are written as git has them" prints 26-faster steps
 cp -r repo/scripts/series/steps as_they_were
 check "and stay" eval 'steps >out && diff -r as_they_were repo/scripts/series/steps >out'
 sed -i 's/^walk$/run/' repo/mm/vmap.c
 check "a step that does not fit any more" refuses \
-	'^overlay: scripts/series/steps/25-fast.patch does not fit mm/vmap.c any more, run scripts/steps.sh' \
+	'^overlay: scripts/series/steps/26-faster.patch does not fit mm/vmap.c any more, run scripts/steps.sh' \
 	series --tree 3
 check "an edit of what was there before the steps" prints 20-sg steps
 check "is in all of them" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
@@ -130,7 +134,7 @@ check "which git gives" rebase "'/edit/d;/20-sg/{p;s/.*/fixup edit/}'"
 check "and is written" prints 20-sg steps --write
 check "into that step" tree_has 4 "$(sed 's/walk/run/; s/sg/sg too/' sg)\n" mm/vmap.c
 check "and no other" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
-check "that makes our file" tree_has 5 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
+check "that makes our file" tree_has 6 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
 echo more >>repo/mm/vmap.c
 check "steps that do not make our file are not written" refuses 'not our mm/vmap.c' steps --write
 
