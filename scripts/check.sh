@@ -144,7 +144,10 @@ faults() {
 ours() {
 	kernel=$1
 	shift
-	[ "${TEST:-kunit}" != kunit ] || run_jobs "$kernel" kunit kunit
+	case $kernel,${TEST:-kunit} in
+	rfc,*) ;; # has no KUnit tests
+	*,kunit) run_jobs "$kernel" kunit kunit ;;
+	esac
 	[ "${TEST-}" = kunit ] || run_jobs "$kernel" kselftest kselftest "$@"
 }
 
@@ -195,6 +198,7 @@ verdict() {
 series=$1
 arch=$2
 variant=$3
+[ "$variant,${TEST-}" != rfc,kunit ] || die "VARIANT=rfc: has no KUnit tests, see overlay.list"
 out=$OUT/${TREE:-$series}-$arch
 results=$out/check
 rm -rf "$results"

@@ -45,7 +45,9 @@ static const char usage[] =
 	"                   is cut off a console line before it is matched.\n"
 	"                   A line '@@ expect TEXT' on the console, or several, say that what\n"
 	"                   has TEXT up to a line '@@ expected' is no splat; if none comes,\n"
-	"                   that is one. With '@@ allow TEXT', it need not come.\n"
+	"                   that is one. With '@@ allow TEXT', it need not come. A KUnit test\n"
+	"                   allows as much by the lines ': expects warnings of TEXT' and\n"
+	"                   ': expects no more warnings'.\n"
 	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
 	"                   boot=120 init=20 kselftest=1800 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
@@ -288,13 +290,19 @@ static bool all_came(void)
 /* A line that must not be there, or that ends a wait in vain for one. */
 static bool is_splat(const char *line)
 {
-	static const char mark[] = "@@ expect", allow[] = "@@ allow ";
-	const char *text = kernel_text(line), *at = strstr(text, allow);
+	static const char *const allow[] = { "@@ allow ", ": expects warnings of " };
+	static const char mark[] = "@@ expect";
+	const char *text = kernel_text(line), *at;
 
-	if (at) {
-		expect(at + strlen(allow), true);
-		return false;
+	for (size_t i = 0; i < sizeof(allow) / sizeof(*allow); i++) {
+		at = strstr(text, allow[i]);
+		if (at) {
+			expect(at + strlen(allow[i]), true);
+			return false;
+		}
 	}
+	if (strstr(text, ": expects no more warnings"))
+		return !all_came();
 	at = strstr(text, mark);
 	if (!at)
 		return !regexec(&splat.regex, text, 0, NULL, 0) && !is_expected(text);

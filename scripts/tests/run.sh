@@ -249,6 +249,9 @@ test_vm()
 	check "vm-run: one that is only allowed need not come" vm allowed 0 'passed: 1 passed'
 	check "vm-run: and allows no other" \
 		vm allowed-other 3 'kernel splat: stage run: BUG: a second one'
+	check "vm-run: nor one that a KUnit test allows" vm allowed-kunit 0 'passed: 1 passed'
+	check "vm-run: which it does for a while" \
+		vm allowed-kunit-late 3 'kernel splat: stage run: WARNING: CPU: 0'
 	check "vm-run: announcements without an end" \
 		vm expected-open 3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'"
 	check "vm-run: a hang names its stage, and all its processes are killed" vm_leaves_none

@@ -7,12 +7,14 @@
  * that is as simple as the promise: of a bitmap of the pages, take the blocks of
  * the largest size by address, then those of the next, down to single pages.
  *
- * Chunks are page frame numbers only, nobody looks at the pages.
+ * Chunks are page frame numbers only, nobody looks at the pages.  They need not
+ * be memory, unless a struct page tells its number by the section that it is in.
  */
 
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/memblock.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
@@ -25,12 +27,16 @@
 #define TOP_PAGES	MAX_ORDER_NR_PAGES
 
 /* Where page frame 0 of a set is; aligned to any block, and to a segment. */
-#define BASE		HEAP_SEGMENT_PAGES
+static unsigned long base_pfn = HEAP_SEGMENT_PAGES;
 
 /* Pages that the chunks of a case, and of a random set, are taken from. */
 #define CASE_PAGES	(8 * max(PMD_PAGES, TOP_PAGES))
 #define RANDOM_PAGES	(4 * max(PMD_PAGES, TOP_PAGES))
 #define RANDOM_SETS	300
+
+/* Page frames that are used from base_pfn on, and ahead of it. */
+#define PAGES_AFTER	max(CASE_PAGES, HEAP_SEGMENT_PAGES + 2 * TOP_PAGES)
+#define PAGES_BEFORE	(RANDOM_PAGES / 2)
 
 /**
  * struct chunk_set - chunks, in the order in which they were obtained
@@ -190,8 +196,8 @@ static void expect_model(struct kunit *test, const struct chunk_set *set)
 /**
  * struct layout_case - chunks, and the entries that they make
  * @name: what is special about them
- * @chunk: chunks, relative to BASE
- * @entry: entries of the table, relative to BASE
+ * @chunk: chunks, relative to base_pfn
+ * @entry: entries of the table, relative to base_pfn
  */
 struct layout_case {
 	const char *name;
@@ -256,7 +262,7 @@ KUNIT_ARRAY_PARAM_DESC(layout, layout_cases, name);
 static void heap_test_layout(struct kunit *test)
 {
 	const struct layout_case *c = test->param_value;
-	struct chunk_set set = { .base = BASE, .window = CASE_PAGES };
+	struct chunk_set set = { .base = base_pfn, .window = CASE_PAGES };
 	struct sg_table table = {};
 	struct heap_runs runs;
 	struct scatterlist *sg;
@@ -264,7 +270,7 @@ static void heap_test_layout(struct kunit *test)
 
 	heap_runs_init(&runs);
 	for (i = 0; i < ARRAY_SIZE(c->chunk) && c->chunk[i].nr_pages; i++)
-		KUNIT_ASSERT_EQ(test, 0, heap_runs_add(&runs, BASE + c->chunk[i].pfn,
+		KUNIT_ASSERT_EQ(test, 0, heap_runs_add(&runs, base_pfn + c->chunk[i].pfn,
 						       c->chunk[i].nr_pages));
 	set.chunk = (struct heap_run *)c->chunk;
 	set.nr = i;
@@ -273,7 +279,7 @@ static void heap_test_layout(struct kunit *test)
 
 	for_each_sgtable_sg(&table, sg, i) {
 		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(c->entry));
-		KUNIT_EXPECT_EQ(test, page_to_pfn(sg_page(sg)), BASE + c->entry[i].pfn);
+		KUNIT_EXPECT_EQ(test, page_to_pfn(sg_page(sg)), base_pfn + c->entry[i].pfn);
 		KUNIT_EXPECT_EQ(test, sg->length >> PAGE_SHIFT, c->entry[i].nr_pages);
 	}
 	KUNIT_EXPECT_TRUE(test, i == ARRAY_SIZE(c->entry) || !c->entry[i].nr_pages);
@@ -298,8 +304,8 @@ static void heap_test_no_memory(struct kunit *test)
  */
 static void heap_test_segments(struct kunit *test)
 {
-	const unsigned long first = BASE - TOP_PAGES / 2;
-	struct chunk_set set = { .base = BASE - TOP_PAGES };
+	const unsigned long first = base_pfn - TOP_PAGES / 2;
+	struct chunk_set set = { .base = base_pfn - TOP_PAGES };
 	unsigned int i;
 
 	set.nr = 2 + HEAP_SEGMENT_PAGES / TOP_PAGES;
@@ -354,7 +360,7 @@ static void heap_test_random(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, set.chunk);
 	prandom_seed_state(&rnd, 1);
 	for (i = 0; i < RANDOM_SETS; i++) {
-		set.base = BASE - (i % 2) * RANDOM_PAGES / 2;
+		set.base = base_pfn - (i % 2) * RANDOM_PAGES / 2;
 		random_chunks(&rnd, &set, i / 2 % (MAX_PAGE_ORDER + 1));
 		if (!set.nr)
 			continue;
@@ -368,6 +374,26 @@ static void heap_test_random(struct kunit *test)
 	}
 }
 
+static bool has_struct_pages(unsigned long pfn, unsigned long end)
+{
+	if (!IS_ENABLED(CONFIG_SPARSEMEM) || IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
+		return true;
+	for (; pfn < end; pfn += HEAP_SEGMENT_PAGES)
+		if (!pfn_valid(pfn))
+			return false;
+	return pfn_valid(end - 1);
+}
+
+static int heap_test_init(struct kunit *test)
+{
+	while (!has_struct_pages(base_pfn - PAGES_BEFORE, base_pfn + PAGES_AFTER)) {
+		base_pfn += HEAP_SEGMENT_PAGES;
+		if (base_pfn >= max_pfn)
+			kunit_skip(test, "not enough memory in a row of sections");
+	}
+	return 0;
+}
+
 static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE_PARAM(heap_test_layout, layout_gen_params),
 	KUNIT_CASE(heap_test_no_memory),
@@ -378,6 +404,7 @@ static struct kunit_case heap_test_cases[] = {
 
 static struct kunit_suite heap_test_suite = {
 	.name = "dma_buf_system_heap",
+	.init = heap_test_init,
 	.test_cases = heap_test_cases,
 };
 
