@@ -99,12 +99,11 @@ clock() {
 
 # suites JOB...: KUnit runs at boot, so only where its results are asked for;
 # autorun is for 7.3, and ignored by 6.12.
-# Ours announces what it makes the kernel warn of, so all of its cases can run.
 # The selftests look at who is charged for a buffer, which 7.3 does if asked to.
 # They find buffers zero only if the heap has seen to it itself.
 suites() {
 	case " $* " in
-	*" kunit "*) echo "kunit.enable=1 kunit.autorun=1 vmap_kunit.warn=1" ;;
+	*" kunit "*) echo "kunit.enable=1 kunit.autorun=1" ;;
 	*" kselftest "*) echo "dma_heap.mem_accounting=1 init_on_alloc=0" ;;
 	esac
 }

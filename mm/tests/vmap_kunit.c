@@ -2,153 +2,118 @@
 /*
  * KUnit tests of vmap() and vmap_sg()
  *
- * A case lays out memory in a certain way, maps it, and compares what the page
- * tables then hold with a model of its own.  The model knows the pages and the
- * virtual address, nothing of how the mapping was made:
+ * A case lays out memory, maps it, and compares the page tables with a model.
+ * The model knows the pages, the virtual address and the sizes of leaves that
+ * the architecture has.  It does not know how the mapping was made:
  *
- *   layout, size -> struct memory: an array of pages, and an sg_table with an
- *                   entry for each chunk, whether or not chunks are adjacent
- *   memory       -> extents -> number of leaves of each size   (the model)
- *   page tables  -> entry_at() -> number of leaves of each size
+ *   layout      -> struct memory: an array of pages, and an sg_table with an
+ *                  entry for each chunk, whether or not chunks are adjacent
+ *   memory      -> extents    -> number of leaves of each size   (the model)
+ *   page tables -> entry_at() -> number of leaves of each size
  *
- * Memory is cut out of one arena, and a mapping larger than the arena has the
- * same pages more than once, which is legal.
- *
- * Cases that make the kernel WARN, as it should, are skipped unless the command
- * line has vmap_kunit.warn=1: a harness takes a WARN for a failure.  One that
- * knows better finds what is coming announced on the console: "@@ expect TEXT"
- * and, once the case has ended, "@@ expected".
+ * All memory is cut out of one arena.  A mapping that is larger than the arena
+ * has the same pages more than once, which is legal.
  */
 
 #include <kunit/test.h>
-#include <linux/gfp.h>
+#include <linux/cacheinfo.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/kasan.h>
-#include <linux/log2.h>
+#include <linux/kprobes.h>
 #include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
-#include <linux/moduleparam.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
-#include <linux/uaccess.h>
-#include <linux/uio.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
-#include <asm/tlbflush.h>
+#ifdef CONFIG_X86
+#include <asm/mtrr.h>
+#endif
 
 #include "../internal.h"
 #include "../page_alloc.h"
 #include "../vmalloc.h"
 
-/* The RFC that ours is measured against passes the tests, too, but has none. */
-__weak void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
-{
-	return NULL;
-}
-
-static bool has_vmap_sg(void)
-{
-	const struct sg_table empty = {};
-
-	return vmap_sg(&empty, PAGE_KERNEL);
-}
-
-static bool warn;
-module_param(warn, bool, 0444);
-MODULE_PARM_DESC(warn, "Run the cases that make the kernel WARN, too");
-
 #define PMD_PAGES	(PMD_SIZE >> PAGE_SHIFT)
 #define PUD_PAGES	(PUD_SIZE >> PAGE_SHIFT)
 
+/* The address of page frames from here on takes more than 32 bits. */
+#define HIGH_PFN	BIT(32 - PAGE_SHIFT)
+
 /* How often something is repeated to see whether it leaks a page each time. */
 #define LEAK_ROUNDS	512
-/* What others may take meanwhile, and KASAN keeps of what was freed. */
-#define LEAK_SLACK \
-	(IS_ENABLED(CONFIG_KASAN_GENERIC) ? LEAK_ROUNDS : LEAK_ROUNDS / 4)
+/* What others may take meanwhile, and what KASAN keeps of what was freed. */
+#define LEAK_SLACK	(IS_ENABLED(CONFIG_KASAN_GENERIC) ? LEAK_ROUNDS : LEAK_ROUNDS / 4)
 
-/*
- * The arena: contiguous memory, each page of it allocated on its own, and as
- * many pages of it as a page table has entries, none of them adjacent.
- */
+/* The arena: contiguous memory, each page of it allocated on its own. */
 static struct {
 	unsigned long pfn;
 	unsigned long nr_pages;
-	struct page *scattered[MAX_PTRS_PER_PTE];
 } arena;
 
-#define ARENA_MAX_PAGES	(64 * PMD_PAGES)
-
-static unsigned long arena_alloc(unsigned long nr_pages)
+static struct page *contig_alloc(unsigned long nr_pages)
 {
-#ifdef CONFIG_CONTIG_ALLOC
-	struct page *page = alloc_contig_pages(nr_pages,
-					       GFP_KERNEL | __GFP_NOWARN,
-					       first_memory_node, NULL);
+	struct page *page;
 
-	return page ? page_to_pfn(page) : 0;
-#else
-	return 0;
+#ifdef CONFIG_CONTIG_ALLOC
+	page = alloc_contig_pages(nr_pages, GFP_HIGHUSER | __GFP_NOWARN, first_memory_node, NULL);
+	if (page)
+		return page;
 #endif
+	if (nr_pages > MAX_ORDER_NR_PAGES)
+		return NULL;
+	page = alloc_pages(GFP_HIGHUSER | __GFP_NOWARN, ilog2(nr_pages));
+	if (page)
+		split_page(page, ilog2(nr_pages));
+	return page;
+}
+
+static void contig_free(unsigned long pfn, unsigned long nr_pages)
+{
+	for (; nr_pages; pfn++, nr_pages--, cond_resched())
+		__free_page(pfn_to_page(pfn));
+}
+
+/* As contig_alloc(), from HIGH_PFN on if the machine has such memory free. */
+static struct page *contig_alloc_high(unsigned long nr_pages)
+{
+	struct page *page, *low, *next;
+	unsigned long nr_low = 0;
+	LIST_HEAD(lows);
+
+	while ((page = contig_alloc(nr_pages))) {
+		if (page_to_pfn(page) >= HIGH_PFN || max_pfn <= HIGH_PFN ||
+		    nr_low > totalram_pages() / 2)
+			break;
+		list_add(&page->lru, &lows);
+		nr_low += nr_pages;
+	}
+	if (!page && !list_empty(&lows)) {
+		page = list_first_entry(&lows, struct page, lru);
+		list_del(&page->lru);
+	}
+	list_for_each_entry_safe(low, next, &lows, lru)
+		contig_free(page_to_pfn(low), nr_pages);
+	return page;
 }
 
 static int vmap_suite_init(struct kunit_suite *suite)
 {
-	unsigned long nr_pages = ARENA_MAX_PAGES, i;
+	struct page *page = NULL;
 
-	while (nr_pages > totalram_pages() / 4)
-		nr_pages /= 2;
-	for (; nr_pages >= 4 * PMD_PAGES; nr_pages /= 2) {
-		arena.pfn = arena_alloc(nr_pages);
-		if (!arena.pfn)
-			continue;
-		arena.nr_pages = nr_pages;
-		for (i = 0; i < PTRS_PER_PTE; i++)
-			arena.scattered[i] = pfn_to_page(arena.pfn + 2 * i);
-		break;
-	}
+	arena.nr_pages = 8 * PMD_PAGES;
+	while (arena.nr_pages > totalram_pages() / 4 ||
+	       !(page = contig_alloc_high(arena.nr_pages)))
+		arena.nr_pages /= 2;
+	arena.pfn = page_to_pfn(page);
 	return 0;
 }
 
 static void vmap_suite_exit(struct kunit_suite *suite)
 {
-#ifdef CONFIG_CONTIG_ALLOC
-	if (arena.nr_pages)
-		free_contig_range(arena.pfn, arena.nr_pages);
-#endif
-	arena.nr_pages = 0;
-}
-
-static int vmap_test_init(struct kunit *test)
-{
-	if (!arena.nr_pages)
-		kunit_skip(test, "no contiguous memory");
-	return 0;
-}
-
-static void skip_without_vmap_sg(struct kunit *test)
-{
-	if (!has_vmap_sg())
-		kunit_skip(test, "this kernel has no vmap_sg()");
-}
-
-static void announce_end(void *test)
-{
-	kunit_info((struct kunit *)test, "@@ expected\n");
-}
-
-/*
- * To be called when nothing but a failure can keep the WARN from coming.  It
- * names the file, or else the function; all of those that map begin with "vmap".
- */
-static void expect_warn(struct kunit *test)
-{
-	if (!warn)
-		kunit_skip(test, "makes the kernel WARN: vmap_kunit.warn=1 runs it");
-	kunit_info(test, "@@ expect %s\n",
-		   IS_ENABLED(CONFIG_DEBUG_BUGVERBOSE) ? "mm/vma" : " at vmap");
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, announce_end, test));
+	contig_free(arena.pfn, arena.nr_pages);
 }
 
 /* Layouts */
@@ -159,9 +124,10 @@ struct amount {
 	unsigned short half_pmds;
 };
 
-#define PAGES(n)	{ .pages = (n) }
-#define HALF_PMDS(n)	{ .half_pmds = (n) }
-#define PMDS(n)		{ .half_pmds = 2 * (n) }
+#define PAGES(n)	 { .pages = (n) }
+#define HALF_PMDS(n)	 { .half_pmds = (n) }
+#define PMDS(n)		 { .half_pmds = 2 * (n) }
+#define PMDS_AND_PAGE(n) { .pages = 1, .half_pmds = 2 * (n) }
 
 static unsigned long nr_pages_of(struct amount amount)
 {
@@ -169,202 +135,110 @@ static unsigned long nr_pages_of(struct amount amount)
 }
 
 enum order { ASCENDING, DESCENDING, SHUFFLED };
-enum singles { NO_SINGLES, FIRST_SINGLE, EVERY_OTHER_SINGLE };
-enum source { ARENA, COMPOUND, NON_COMPOUND };
 
-/**
- * struct layout - how physical memory is laid out
- * @name: what it is called; NULL if after @block
- * @block: a contiguous block; nothing for a single block, all there is
- * @gap: from the end of a block to the start of the next, physically
- * @skew: from an address aligned to PMD_SIZE to the first block
- * @order: of the blocks
- * @singles: where single pages are put between blocks
- * @source: where blocks come from
- */
+/* How physical memory is laid out. */
 struct layout {
 	const char *name;
-	struct amount block;
-	struct amount gap;
-	struct amount skew;
-	enum order order;
-	enum singles singles;
-	enum source source;
+	struct amount size;
+	struct amount block;		/* a contiguous block; 0 if all is contiguous */
+	struct amount gap;		/* from the end of a block to the next */
+	struct amount skew;		/* from an aligned address to the first block */
+	enum order order;		/* of the blocks */
+	unsigned int nr_singles;	/* so many blocks have a single page before them */
 };
 
-static const struct layout one_run = { "one_run" };
-static const struct layout unaligned_run = {
-	"unaligned_run", .skew = PAGES(1),
+#define RUN(_size) ((const struct layout){ .size = _size })
+#define BLOCKS(_size, _block, _gap) \
+	((const struct layout){ .size = _size, .block = _block, .gap = _gap })
+#define SCATTERED(_size) BLOCKS(_size, PAGES(1), PAGES(1))
+
+static const struct layout layouts[] = {
+	{ "one_page", PAGES(1) },
+	{ "16_pages", PAGES(16) },
+	{ "leaf", PMDS(1) },
+	{ "leaf_and_page", PMDS_AND_PAGE(1) },
+	{ "leaves", PMDS(4) },
+	{ "16_unaligned_pages", PAGES(16), .skew = PAGES(1) },
+	{ "unaligned_leaf", PMDS(1), .skew = PAGES(1) },
+	{ "unaligned_leaves", PMDS_AND_PAGE(3), .skew = PAGES(1) },
+	{ "blocks_of_16_pages", PMDS_AND_PAGE(1), PAGES(16), PAGES(16) },
+	{ "blocks_of_24_pages", PMDS(1), PAGES(24), PAGES(8) },
+	{ "blocks_of_half_leaf", PMDS(4), HALF_PMDS(1), HALF_PMDS(1) },
+	{ "blocks_of_leaf", PMDS_AND_PAGE(2), PMDS(1), PMDS(1) },
+	{ "blocks_of_2_leaves", PMDS(4), PMDS(2), PMDS(2) },
+	{ "ascending_pages", PMDS_AND_PAGE(1), PAGES(1) },
+	{ "descending_pages", PMDS(1), PAGES(1), .order = DESCENDING },
+	{ "shuffled_pages", PMDS(4), PAGES(1), .order = SHUFFLED },
+	{ "16_scattered_pages", PAGES(16), PAGES(1), PAGES(1) },
+	{ "scattered_pages", PMDS_AND_PAGE(2), PAGES(1), PAGES(1) },
+	{ "shuffled_leaves", PMDS(4), PMDS(1), .order = SHUFFLED },
+	{ "page_then_leaves", PMDS_AND_PAGE(2), PMDS(1), PMDS(1), .nr_singles = 1 },
+	{ "page_then_run", PMDS(4), PMDS(4), .nr_singles = 1 },
+	{ "run_then_page", PMDS_AND_PAGE(4), PMDS(4), PMDS(1) },
+	{ "pages_and_leaves", PMDS(4), PMDS(1), PMDS(1), .nr_singles = 4 },
+	/* After each single page, virtual and physical address are out of step. */
+	{ "pages_and_runs", PMDS(4), PMDS(2), PMDS(1), .nr_singles = 4 },
+	/* As long as a leaf, but half of it lies on either side of a border. */
+	{ "blocks_across_border", PMDS(4), PMDS(1), PMDS(1), HALF_PMDS(1) },
+	/* Half a leaf, a leaf, half a leaf. */
+	{ "blocks_around_leaf", HALF_PMDS(5), PMDS(2), PMDS(1), HALF_PMDS(1) },
 };
 
-static const struct layout blocks_of_2_pmds = {
-	.block = PMDS(2), .gap = PMDS(2),
-};
+KUNIT_ARRAY_PARAM_DESC(layout, layouts, name);
 
-static const struct layout blocks_of_pmd = {
-	.block = PMDS(1), .gap = PMDS(1),
-};
-
-static const struct layout blocks_of_half_pmd = {
-	.block = HALF_PMDS(1), .gap = HALF_PMDS(1),
-};
-
-static const struct layout blocks_of_16_pages = {
-	.block = PAGES(16), .gap = PAGES(16),
-};
-
-static const struct layout ascending_pages = {
-	"ascending_pages", .block = PAGES(1),
-};
-
-static const struct layout descending_pages = {
-	"descending_pages", .block = PAGES(1), .order = DESCENDING,
-};
-
-static const struct layout shuffled_pages = {
-	"shuffled_pages", .block = PAGES(1), .order = SHUFFLED,
-};
-
-static const struct layout scattered_pages = {
-	"scattered_pages", .block = PAGES(1), .gap = PAGES(1),
-};
-
-static const struct layout page_then_blocks = {
-	"page_then_blocks",
-	.block = PMDS(1), .gap = PMDS(1), .singles = FIRST_SINGLE,
-};
-
-static const struct layout page_then_run = {
-	"page_then_run", .block = PMDS(16), .singles = FIRST_SINGLE,
-};
-
-static const struct layout pages_and_blocks = {
-	"pages_and_blocks",
-	.block = PMDS(1), .gap = PMDS(1), .singles = EVERY_OTHER_SINGLE,
-};
-
-/* After each single page, virtual and physical address are out of step. */
-static const struct layout pages_and_runs = {
-	"pages_and_runs",
-	.block = PMDS(3), .gap = PMDS(1), .singles = EVERY_OTHER_SINGLE,
-};
-
-/* As long as a leaf, but half of it lies on either side of a border. */
-static const struct layout blocks_across_border = {
-	"blocks_across_border",
-	.block = PMDS(1), .gap = PMDS(1), .skew = HALF_PMDS(1),
-};
-
-/* Half a leaf, a leaf, half a leaf. */
-static const struct layout blocks_around_leaf = {
-	"blocks_around_leaf",
-	.block = PMDS(2), .gap = PMDS(1), .skew = HALF_PMDS(1),
-};
-
-static const struct layout shuffled_blocks = {
-	"shuffled_blocks", .block = PMDS(1), .order = SHUFFLED,
-};
-
-static const struct layout compound_blocks = {
-	"compound_blocks", .block = PMDS(1), .source = COMPOUND,
-};
-
-static const struct layout non_compound_blocks = {
-	"non_compound_blocks", .block = PMDS(1), .source = NON_COMPOUND,
-};
-
-#define NR_BLOCKS	4
-
-/**
- * struct memory - memory laid out, ready to be mapped
- * @layout: how
- * @pfn: start of the contiguous memory that it is cut out of
- * @block: pages per block
- * @stride: pages from one block to the next
- * @nr_slots: number of blocks that there is room for
- * @blocks: where blocks are cut out of, if they are allocated on their own
- * @pages: the pages, in their order
- * @nr_pages: number of @pages
- * @sgt: the same memory, an entry per block
- */
+/* Memory laid out, ready to be mapped: the table has an entry per chunk. */
 struct memory {
-	const struct layout *layout;
-	unsigned long pfn;
-	unsigned long block;
-	unsigned long stride;
-	unsigned long nr_slots;
-	struct page *blocks[NR_BLOCKS];
 	struct page **pages;
 	unsigned long nr_pages;
 	struct sg_table sgt;
 };
 
-struct chunk {
-	unsigned long pfn;
-	unsigned long nr_pages;
-};
-
-/* A permutation of 0 ... @nr - 1, the same in every run; @nr is 1 << k. */
-static unsigned long shuffle(unsigned long i, unsigned long nr)
+static unsigned long block_pages(const struct layout *layout)
 {
-	const unsigned int half = ilog2(nr) / 2;
-
-	i = (i * 0x9e3779b1 + 1) & (nr - 1);
-	i ^= i >> (half ?: 1);
-	return (i * 0x85ebca6b + 5) & (nr - 1);
+	return nr_pages_of(layout->block) ?: nr_pages_of(layout->size);
 }
 
-static unsigned long block_pfn(const struct memory *mem, unsigned long i)
+/* Pages for blocks.  The end of the arena is kept for single pages. */
+static unsigned long room_for_blocks(const struct layout *layout)
 {
-	unsigned long slot = i % mem->nr_slots;
+	const unsigned long taken = nr_pages_of(layout->skew) +
+				    (layout->nr_singles ? PMD_PAGES : 0);
 
-	if (mem->layout->source != ARENA)
-		return page_to_pfn(mem->blocks[i % NR_BLOCKS]);
-	if (mem->layout->order == DESCENDING)
-		slot = mem->nr_slots - 1 - slot;
-	if (mem->layout->order == SHUFFLED)
-		slot = shuffle(slot, mem->nr_slots);
-	return mem->pfn + nr_pages_of(mem->layout->skew) + slot * mem->stride;
+	return arena.nr_pages - min(taken, arena.nr_pages);
 }
 
-/* Single pages come from the end of the arena, which is kept free of blocks. */
-static struct chunk single_page(unsigned long i)
+/* The page frame that chunk @i starts at, and in @len its number of pages. */
+static unsigned long chunk_pfn(const struct layout *layout, unsigned long i, unsigned long *len)
 {
-	const unsigned long end = arena.pfn + arena.nr_pages;
+	const unsigned long block = block_pages(layout);
+	const unsigned long stride = block + nr_pages_of(layout->gap);
+	unsigned long nr = (room_for_blocks(layout) - block) / stride + 1;
+	const bool early = i < 2 * layout->nr_singles;
 
-	return (struct chunk){ end - PMD_PAGES + (2 * i + 1) % PMD_PAGES, 1 };
-}
-
-static struct chunk chunk_at(const struct memory *mem, unsigned long i)
-{
-	switch (mem->layout->singles) {
-	case FIRST_SINGLE:
-		if (!i)
-			return single_page(0);
-		i--;
-		break;
-	case EVERY_OTHER_SINGLE:
-		if (i % 2 == 0)
-			return single_page(i / 2);
-		i /= 2;
-		break;
-	case NO_SINGLES:
-		break;
+	*len = early && i % 2 == 0 ? 1 : block;
+	if (early && i % 2 == 0)
+		return arena.pfn + arena.nr_pages - PMD_PAGES + i + 1;
+	i = early ? i / 2 : i - layout->nr_singles;
+	if (layout->order == SHUFFLED) {
+		nr = rounddown_pow_of_two(nr);
+		i = i * 0x9e3779b1 + 1;
 	}
-	return (struct chunk){ block_pfn(mem, i), mem->block };
+	i %= nr;
+	if (layout->order == DESCENDING)
+		i = nr - 1 - i;
+	return arena.pfn + nr_pages_of(layout->skew) + i * stride;
 }
 
 /* Fill in the pages and, if @sg is given, its entries; returns their number. */
-static unsigned int lay_out(struct memory *mem, struct scatterlist *sg)
+static unsigned int lay_out(struct memory *mem, const struct layout *layout, struct scatterlist *sg)
 {
-	unsigned long done = 0, n, i, j;
+	unsigned long done = 0, pfn, n, i, j;
 
 	for (i = 0; done < mem->nr_pages; i++, done += n) {
-		struct chunk chunk = chunk_at(mem, i);
-
-		n = min(chunk.nr_pages, mem->nr_pages - done);
+		pfn = chunk_pfn(layout, i, &n);
+		n = min(n, mem->nr_pages - done);
 		for (j = 0; j < n; j++)
-			mem->pages[done + j] = pfn_to_page(chunk.pfn + j);
+			mem->pages[done + j] = pfn_to_page(pfn + j);
 		if (sg) {
 			sg_set_page(sg, mem->pages[done], n << PAGE_SHIFT, 0);
 			sg = sg_next(sg);
@@ -374,114 +248,76 @@ static unsigned int lay_out(struct memory *mem, struct scatterlist *sg)
 	return i;
 }
 
+static void defer(struct kunit *test, kunit_action_t *action, void *arg)
+{
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, action, arg), 0);
+}
+
 static void memory_free(void *arg)
 {
 	struct memory *mem = arg;
-	unsigned int i;
 
-	for (i = 0; i < NR_BLOCKS; i++)
-		if (mem->blocks[i])
-			__free_pages(mem->blocks[i], get_order(PMD_SIZE));
 	sg_free_table(&mem->sgt);
 	kvfree(mem->pages);
 }
 
-static void alloc_blocks(struct kunit *test, struct memory *mem)
-{
-	const gfp_t comp = mem->layout->source == COMPOUND ? __GFP_COMP : 0;
-	const unsigned int order = get_order(PMD_SIZE);
-	unsigned int i;
-
-	if (order > MAX_PAGE_ORDER)
-		kunit_skip(test, "the page allocator has no such blocks");
-	for (i = 0; i < NR_BLOCKS; i++) {
-		mem->blocks[i] = alloc_pages(GFP_KERNEL | __GFP_NOWARN | comp,
-					     order);
-		if (!mem->blocks[i])
-			kunit_skip(test, "no memory");
-	}
-}
-
-/* Find room for the blocks in the @room pages from mem->pfn on. */
-static void place_blocks(struct kunit *test, struct memory *mem,
-			 unsigned long room)
-{
-	const struct layout *layout = mem->layout;
-	const unsigned long skew = nr_pages_of(layout->skew);
-
-	mem->block = nr_pages_of(layout->block) ?: mem->nr_pages;
-	mem->stride = mem->block + nr_pages_of(layout->gap);
-	if (layout->singles != NO_SINGLES)
-		room -= PMD_PAGES;
-	if (skew + mem->block > room)
-		kunit_skip(test, "no contiguous memory of %lu pages",
-			   skew + mem->block);
-
-	mem->nr_slots = (room - skew - mem->block) / mem->stride + 1;
-	if (layout->order == SHUFFLED)
-		mem->nr_slots = rounddown_pow_of_two(mem->nr_slots);
-}
-
-static struct memory *memory_at(struct kunit *test, unsigned long pfn,
-				unsigned long room, const struct layout *layout,
-				unsigned long nr_pages)
+static struct memory *memory_new(struct kunit *test, unsigned long nr_pages)
 {
 	struct memory *mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
-	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, mem);
-	err = kunit_add_action_or_reset(test, memory_free, mem);
-	KUNIT_ASSERT_EQ(test, err, 0);
-
-	if (nr_pages > totalram_pages())
-		kunit_skip(test, "more than the memory of this machine");
-	mem->layout = layout;
-	mem->pfn = pfn;
+	defer(test, memory_free, mem);
 	mem->nr_pages = nr_pages;
-	place_blocks(test, mem, room);
-	if (layout->source != ARENA)
-		alloc_blocks(test, mem);
-
 	mem->pages = kvmalloc_array(nr_pages, sizeof(*mem->pages), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mem->pages);
-	err = sg_alloc_table(&mem->sgt, lay_out(mem, NULL), GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	lay_out(mem, mem->sgt.sgl);
 	return mem;
 }
 
-static struct memory *memory_alloc(struct kunit *test,
-				   const struct layout *layout,
-				   unsigned long nr_pages)
+static struct memory *memory_alloc(struct kunit *test, struct layout layout)
 {
-	return memory_at(test, arena.pfn, arena.nr_pages, layout, nr_pages);
+	struct memory *mem = memory_new(test, nr_pages_of(layout.size));
+	int err;
+
+	if (block_pages(&layout) > room_for_blocks(&layout))
+		kunit_skip(test, "no contiguous memory of %lu pages", block_pages(&layout));
+	err = sg_alloc_table(&mem->sgt, lay_out(mem, &layout, NULL), GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	lay_out(mem, &layout, mem->sgt.sgl);
+	return mem;
 }
 
 /* Mappings */
 
+struct variant {
+	const char *name;
+	int value;
+};
+
+static int variant_of(struct kunit *test)
+{
+	return ((const struct variant *)test->param_value)->value;
+}
+
 enum vmap_user { USER_PAGES, USER_SG };
 
+static const struct variant users[] = { { "pages", USER_PAGES }, { "sg", USER_SG } };
+
+KUNIT_ARRAY_PARAM_DESC(user, users, name);
 KUNIT_DEFINE_ACTION_WRAPPER(vunmap_action, vunmap, const void *);
 
-static void *try_map(struct kunit *test, struct memory *mem,
-		     enum vmap_user user, pgprot_t prot)
+static void *try_map(struct memory *mem, enum vmap_user user, pgprot_t prot)
 {
 	if (user == USER_PAGES)
 		return vmap(mem->pages, mem->nr_pages, VM_MAP, prot);
-	skip_without_vmap_sg(test);
 	return vmap_sg(&mem->sgt, prot);
 }
 
-static void *map(struct kunit *test, struct memory *mem, enum vmap_user user,
-		 pgprot_t prot)
+static void *map(struct kunit *test, struct memory *mem, enum vmap_user user, pgprot_t prot)
 {
-	void *va = try_map(test, mem, user, prot);
-	int err;
+	void *va = try_map(mem, user, prot);
 
-	KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, va, "%lu pages were not mapped",
-					 mem->nr_pages);
-	err = kunit_add_action_or_reset(test, vunmap_action, va);
-	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, va, "%lu pages were not mapped", mem->nr_pages);
+	defer(test, vunmap_action, va);
 	return va;
 }
 
@@ -490,16 +326,11 @@ static unsigned long address_of(const void *va)
 	return (unsigned long)kasan_reset_tag(va);
 }
 
-/**
- * struct entry - what the page tables hold for an address
- * @shift: log2 of the bytes that the entry is for
- * @val: the entry, 0 if there is none
- * @pfn: of the first page that it maps
- */
+/* What the page tables hold for an address: @val is 0 if there is no entry. */
 struct entry {
-	unsigned int shift;
+	unsigned int shift;	/* log2 of the bytes that it is for */
 	u64 val;
-	unsigned long pfn;
+	unsigned long pfn;	/* of the first page that it maps */
 };
 
 static struct entry pte_entry_at(pmd_t *pmd, unsigned long addr)
@@ -509,13 +340,10 @@ static struct entry pte_entry_at(pmd_t *pmd, unsigned long addr)
 
 	if (pte_none(pte))
 		return (struct entry){ PAGE_SHIFT };
-
 	if (pte_present(pte))
-		size = pte_leaf_size(pte);
-	return (struct entry){
-		ilog2(size), pte_val(pte),
-		pte_pfn(pte) - (PHYS_PFN(addr) & (PHYS_PFN(size) - 1)),
-	};
+		size = __pte_leaf_size(*pmd, pte);
+	return (struct entry){ ilog2(size), pte_val(pte),
+			       pte_pfn(pte) - (PHYS_PFN(addr) & (PHYS_PFN(size) - 1)) };
 }
 
 /* No mapping here is larger than a PUD, so that nothing above can be a leaf. */
@@ -536,45 +364,28 @@ static struct entry entry_at(unsigned long addr)
 	if (pud_none(*pud))
 		return (struct entry){ PUD_SHIFT };
 	if (pud_leaf(*pud))
-		return (struct entry){ PUD_SHIFT, pud_val(*pud),
-				       page_to_pfn(pud_page(*pud)) };
+		return (struct entry){ PUD_SHIFT, pud_val(*pud), page_to_pfn(pud_page(*pud)) };
 
 	pmd = pmd_offset(pud, addr);
 	if (pmd_none(*pmd))
 		return (struct entry){ PMD_SHIFT };
 	if (pmd_leaf(*pmd))
-		return (struct entry){ PMD_SHIFT, pmd_val(*pmd),
-				       page_to_pfn(pmd_page(*pmd)) };
+		return (struct entry){ PMD_SHIFT, pmd_val(*pmd), page_to_pfn(pmd_page(*pmd)) };
 
 	return pte_entry_at(pmd, addr);
 }
 
-static unsigned long entry_end(unsigned long addr, unsigned int shift)
+static void expect_unmapped(struct kunit *test, unsigned long addr, unsigned long size)
 {
-	return (addr | ((1UL << shift) - 1)) + 1;
-}
+	const unsigned long end = addr + size;
+	struct entry entry = entry_at(addr);
 
-/* The first address in [@addr, @end) that has an entry; @end if none does. */
-static unsigned long first_mapped(unsigned long addr, unsigned long end)
-{
-	for (; addr < end; cond_resched()) {
-		const struct entry entry = entry_at(addr);
-
-		if (entry.val)
-			return addr;
-		addr = entry_end(addr, entry.shift);
+	while (!entry.val && (addr | (BIT(entry.shift) - 1)) < end - 1) {
+		addr = (addr | (BIT(entry.shift) - 1)) + 1;
+		entry = entry_at(addr);
+		cond_resched();
 	}
-	return end;
-}
-
-static void expect_unmapped(struct kunit *test, unsigned long addr,
-			    unsigned long size)
-{
-	const unsigned long found = first_mapped(addr, addr + size);
-
-	KUNIT_EXPECT_EQ_MSG(test, found, addr + size,
-			    "an entry is left %#lx bytes into the range",
-			    found - addr);
+	KUNIT_EXPECT_EQ_MSG(test, entry.val, 0, "an entry is left at %#lx", addr);
 }
 
 static void unmap(struct kunit *test, void *va, unsigned long nr_pages)
@@ -584,56 +395,42 @@ static void unmap(struct kunit *test, void *va, unsigned long nr_pages)
 	vm_unmap_aliases();
 }
 
-/* How many leaves of each size there are. */
-struct leaves {
-	unsigned long pud;
-	unsigned long pmd;
-	unsigned long cont;
-	unsigned long pte;
-};
-
-static void count_leaf(struct leaves *leaves, unsigned int shift)
+/* log2 of the largest leaf of vmap() and vmap_sg(), if the arch supports it. */
+static unsigned int vmap_max_shift(void)
 {
-	if (shift >= PUD_SHIFT)
-		leaves->pud++;
-	else if (shift >= PMD_SHIFT)
-		leaves->pmd++;
-	else if (shift > PAGE_SHIFT)
-		leaves->cont++;
-	else
-		leaves->pte++;
-}
-
-static bool leaves_disabled(void)
-{
-	return !IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ||
-	       strstr(saved_command_line, "nohugevmap");
-}
-
-static bool is_leaf(unsigned long addr, phys_addr_t phys, unsigned long len,
-		    unsigned long size)
-{
-	return len >= size && IS_ALIGNED(addr, size) && IS_ALIGNED(phys, size);
-}
-
-/* log2 of the leaf that should map @addr if @len bytes follow at @phys. */
-static unsigned int model_shift(unsigned long addr, phys_addr_t phys,
-				unsigned long len, pgprot_t prot)
-{
-	if (leaves_disabled())
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ||
+	    strstr(saved_command_line, "nohugevmap"))
 		return PAGE_SHIFT;
-	if (is_leaf(addr, phys, len, PUD_SIZE) && arch_vmap_pud_supported(prot))
-		return PUD_SHIFT;
-	if (is_leaf(addr, phys, len, PMD_SIZE) && arch_vmap_pmd_supported(prot))
-		return PMD_SHIFT;
-	/* Contiguous PTEs are hugetlb's, but on arm64. */
-#if defined(CONFIG_ARM64) || defined(CONFIG_HUGETLB_PAGE)
-	len = min(len, PMD_SIZE - (addr & (PMD_SIZE - 1)));
-	return ilog2(arch_vmap_pte_range_map_size(addr, addr + len,
-						  PHYS_PFN(phys), PMD_SHIFT));
-#else
-	return PAGE_SHIFT;
+	return BITS_PER_LONG - 1;
+}
+
+static void skip_unless_pmd_leaves(struct kunit *test)
+{
+	if (!arch_vmap_pmd_supported(PAGE_KERNEL))
+		kunit_skip(test, "no PMD leaves");
+}
+
+/* The model: log2 of the leaf that should map @addr if @len bytes at @phys are left. */
+static unsigned int model_shift(unsigned long addr, phys_addr_t phys, unsigned long len,
+				pgprot_t prot, unsigned int max_shift)
+{
+	const unsigned int never = BITS_PER_LONG - 1;
+	const unsigned int shifts[] = {
+		arch_vmap_pud_supported(prot) ? PUD_SHIFT : never,
+		arch_vmap_pmd_supported(prot) ? PMD_SHIFT : never,
+#if defined(CONFIG_ARM64) && defined(arch_vmap_pte_range_map_size)
+		CONT_PTE_SHIFT,
+#elif defined(CONFIG_PPC_8xx) && defined(CONFIG_HUGETLB_PAGE)
+		19, 14,
 #endif
+		PAGE_SHIFT,
+	};
+	unsigned int i = 0;
+
+	while (shifts[i] > max_shift || len < BIT(shifts[i]) ||
+	       !IS_ALIGNED(addr | phys, BIT(shifts[i])))
+		i++;
+	return shifts[i];
 }
 
 /* Number of pages from pages[0] on that are physically contiguous. */
@@ -641,108 +438,72 @@ static unsigned long run_length(struct page **pages, unsigned long nr_pages)
 {
 	unsigned long nr = 1;
 
-	while (nr < nr_pages &&
-	       page_to_pfn(pages[nr]) == page_to_pfn(pages[0]) + nr)
+	while (nr < nr_pages && page_to_pfn(pages[nr]) == page_to_pfn(pages[0]) + nr)
 		nr++;
 	return nr;
 }
 
-static struct leaves model_leaves(const struct memory *mem, unsigned long addr,
-				  pgprot_t prot)
+/* Are @nr page frames from @pfn on mapped to @addr, with the leaves of the model? */
+static void expect_frames(struct kunit *test, unsigned long addr, unsigned long pfn,
+			  unsigned long nr, pgprot_t prot, unsigned int max_shift)
 {
-	struct leaves leaves = {};
-	unsigned long i, run, len, size;
-	phys_addr_t phys;
+	while (nr) {
+		const unsigned int shift = model_shift(addr, PFN_PHYS(pfn), nr << PAGE_SHIFT,
+						       prot, max_shift);
+		const struct entry entry = entry_at(addr);
 
-	for (i = 0; i < mem->nr_pages; i += run) {
+		KUNIT_ASSERT_NE_MSG(test, entry.val, 0, "nothing at %#lx", addr);
+		KUNIT_ASSERT_EQ_MSG(test, entry.shift, shift, "leaf at %#lx of pfn %#lx, %lu left",
+				    addr, pfn, nr);
+		KUNIT_ASSERT_EQ_MSG(test, entry.pfn, pfn, "at %#lx, %lu left", addr, nr);
+		addr += BIT(shift);
+		pfn += BIT(shift - PAGE_SHIFT);
+		nr -= BIT(shift - PAGE_SHIFT);
+	}
+}
+
+/* Are all pages mapped to @addr, and found there by others? */
+static void expect_pages(struct kunit *test, unsigned long addr, const struct memory *mem,
+			 pgprot_t prot, unsigned int max_shift)
+{
+	unsigned long i, run;
+
+	for (i = 0; i < mem->nr_pages; i += run, cond_resched()) {
 		run = run_length(mem->pages + i, mem->nr_pages - i);
-		phys = page_to_phys(mem->pages[i]);
-		for (len = run << PAGE_SHIFT; len; len -= size) {
-			const unsigned int shift = model_shift(addr, phys, len,
-							       prot);
-
-			count_leaf(&leaves, shift);
-			size = 1UL << shift;
-			addr += size;
-			phys += size;
-		}
-		cond_resched();
+		expect_frames(test, addr + (i << PAGE_SHIFT), page_to_pfn(mem->pages[i]), run,
+			      prot, max_shift);
 	}
-	return leaves;
-}
-
-/* Does [@addr, @addr + @nr pages) map @pages, leaf by leaf? */
-static struct leaves expect_pages(struct kunit *test, unsigned long addr,
-				  struct page **pages, unsigned long nr)
-{
-	struct leaves leaves = {};
-	unsigned long i, j, n;
-
-	for (i = 0; i < nr; i += n, cond_resched()) {
-		const unsigned long at = addr + (i << PAGE_SHIFT);
-		const struct entry entry = entry_at(at);
-
-		KUNIT_ASSERT_NE_MSG(test, entry.val, 0,
-				    "page %lu of %lu is not mapped", i, nr);
-		n = 1UL << (entry.shift - PAGE_SHIFT);
-		KUNIT_ASSERT_TRUE_MSG(test, IS_ALIGNED(at, n << PAGE_SHIFT) &&
-				      n <= nr - i,
-				      "leaf of %lu pages at %#lx, page %lu of %lu",
-				      n, at, i, nr);
-		count_leaf(&leaves, entry.shift);
-
-		for (j = 0; j < n; j++)
-			if (page_to_pfn(pages[i + j]) != entry.pfn + j ||
-			    vmalloc_to_page((void *)at + (j << PAGE_SHIFT)) !=
-			    pages[i + j])
-				break;
-		KUNIT_ASSERT_EQ_MSG(test, j, n,
-				    "page %lu of %lu is pfn %#lx, not %#lx",
-				    i + j, nr, entry.pfn + j,
-				    page_to_pfn(pages[i + j]));
-	}
-	return leaves;
-}
-
-static void expect_leaves(struct kunit *test, struct leaves found,
-			  struct leaves model)
-{
-	KUNIT_EXPECT_EQ_MSG(test, found.pud, model.pud, "PUD leaves");
-	KUNIT_EXPECT_EQ_MSG(test, found.pmd, model.pmd, "PMD leaves");
-	KUNIT_EXPECT_EQ_MSG(test, found.cont, model.cont, "contiguous PTEs");
-	KUNIT_EXPECT_EQ_MSG(test, found.pte, model.pte, "PTEs");
+	for (i = 0; i < mem->nr_pages; i++)
+		if (vmalloc_to_page((void *)addr + (i << PAGE_SHIFT)) != mem->pages[i])
+			break;
+	KUNIT_EXPECT_EQ_MSG(test, i, mem->nr_pages, "vmalloc_to_page() of page %lu", i);
 }
 
 /* The first extent that holds a leaf decides where the mapping starts. */
-static void expect_placement(struct kunit *test, unsigned long addr,
-			     const struct memory *mem, pgprot_t prot)
+static void expect_placement(struct kunit *test, unsigned long addr, const struct memory *mem)
 {
 	unsigned long i, run, skip;
 
-	if (!has_vmap_sg() || leaves_disabled() || !arch_vmap_pmd_supported(prot))
-		return;
-
 	for (i = 0; i < mem->nr_pages; i += run) {
-		const unsigned long pfn = page_to_pfn(mem->pages[i]);
-
 		run = run_length(mem->pages + i, mem->nr_pages - i);
-		skip = ALIGN(pfn, PMD_PAGES) - pfn;
-		if (run < skip + PMD_PAGES)
-			continue;
-		KUNIT_EXPECT_TRUE_MSG(test, IS_ALIGNED(PHYS_PFN(addr) + i + skip,
-						       PMD_PAGES),
-				      "at %#lx, the leaf at page %lu is not aligned",
-				      addr, i + skip);
-		return;
+		skip = -page_to_pfn(mem->pages[i]) % PMD_PAGES;
+		if (run >= skip + PMD_PAGES)
+			break;
 	}
+	if (i < mem->nr_pages && vmap_max_shift() >= PMD_SHIFT &&
+	    arch_vmap_pmd_supported(PAGE_KERNEL))
+		KUNIT_EXPECT_EQ_MSG(test, (PHYS_PFN(addr) + i + skip) % PMD_PAGES, 0,
+				    "at %#lx, the leaf at page %lu is not aligned", addr, i + skip);
 }
 
+/* The area begins where the mapping does, for everyone who looks it up. */
 static void expect_area(struct kunit *test, const void *va, unsigned long size)
 {
-	const struct vm_struct *area = find_vm_area(va);
+	const struct vm_struct *area = find_vm_area(va), *before = find_vm_area(va - PAGE_SIZE);
 
 	KUNIT_ASSERT_NOT_NULL(test, area);
 	KUNIT_EXPECT_PTR_EQ(test, (const void *)area->addr, va);
+	KUNIT_EXPECT_PTR_NE(test, before, area);
 	KUNIT_EXPECT_EQ(test, get_vm_area_size(area), size);
 	KUNIT_EXPECT_EQ_MSG(test, area->size, size + PAGE_SIZE, "guard page");
 	KUNIT_EXPECT_EQ(test, area->flags, (unsigned long)VM_MAP);
@@ -750,53 +511,36 @@ static void expect_area(struct kunit *test, const void *va, unsigned long size)
 	KUNIT_EXPECT_EQ(test, area->nr_pages, 0);
 }
 
-static void expect_mapping(struct kunit *test, const void *va,
-			   const struct memory *mem, pgprot_t prot)
+static void expect_mapping(struct kunit *test, const void *va, const struct memory *mem,
+			   pgprot_t prot)
 {
 	const unsigned long size = mem->nr_pages << PAGE_SHIFT;
 	const unsigned long addr = address_of(va);
 
 	prot = pgprot_nx(prot);
 	expect_area(test, va, size);
-	expect_leaves(test,
-		      expect_pages(test, addr, mem->pages, mem->nr_pages),
-		      model_leaves(mem, addr, prot));
-	expect_placement(test, addr, mem, prot);
-	KUNIT_EXPECT_EQ_MSG(test, entry_at(addr + size).val, 0,
-			    "the guard page is mapped");
+	expect_pages(test, addr, mem, prot, vmap_max_shift());
+	KUNIT_EXPECT_EQ_MSG(test, entry_at(addr + size).val, 0, "the guard page is mapped");
 }
 
-static bool words_are_one(unsigned long *a, unsigned long *b, unsigned long val)
+/* Is what is written to @addr found in the pages, and the other way round? */
+static void expect_contents(struct kunit *test, unsigned long addr, const struct memory *mem)
 {
-	WRITE_ONCE(*a, val);
-	if (READ_ONCE(*b) != val)
-		return false;
-	WRITE_ONCE(*b, ~val);
-	return READ_ONCE(*a) == ~val;
-}
-
-/* Are the first and last word at @va those of @page, whichever is written? */
-static bool page_is_shared(void *va, struct page *page, unsigned long val)
-{
-	const size_t last = PAGE_SIZE - sizeof(long);
-	void *direct = kmap_local_page(page);
-	bool ret;
-
-	ret = words_are_one(va, direct, val) &&
-	      words_are_one(va + last, direct + last, val + 1);
-	kunmap_local(direct);
-	return ret;
-}
-
-static void expect_contents(struct kunit *test, void *va, struct page **pages,
-			    unsigned long nr_pages)
-{
+	const unsigned long last = PAGE_SIZE / sizeof(long) - 1;
+	bool shared = true;
 	unsigned long i;
 
-	for (i = 0; i < nr_pages; i++, cond_resched())
-		if (!page_is_shared(va + (i << PAGE_SHIFT), pages[i], 2 * i))
-			break;
-	KUNIT_EXPECT_EQ_MSG(test, i, nr_pages, "page %lu has other contents", i);
+	for (i = 0; i < mem->nr_pages && shared && !cpu_dcache_is_aliasing(); i++) {
+		unsigned long *va = (void *)addr + (i << PAGE_SHIFT);
+		unsigned long *direct = kmap_local_page(mem->pages[i]);
+
+		WRITE_ONCE(va[0], i);
+		WRITE_ONCE(direct[last], ~i);
+		shared = READ_ONCE(direct[0]) == i && READ_ONCE(va[last]) == ~i;
+		kunmap_local(direct);
+		cond_resched();
+	}
+	KUNIT_EXPECT_TRUE_MSG(test, shared, "page %lu has other contents", i - 1);
 }
 
 /* Virtual areas */
@@ -804,28 +548,8 @@ static void expect_contents(struct kunit *test, void *va, struct page **pages,
 static struct vm_struct *area_alloc(unsigned long size, unsigned long align,
 				    unsigned long start, unsigned long end)
 {
-	return __get_vm_area_node(size, align, PAGE_SHIFT, VM_MAP, start, end,
-				  NUMA_NO_NODE, GFP_KERNEL | __GFP_NOWARN,
-				  __builtin_return_address(0));
-}
-
-static void area_free(void *area)
-{
-	free_vm_area(area);
-	vm_unmap_aliases();
-}
-
-static struct vm_struct *area_get(struct kunit *test, unsigned long size,
-				  unsigned long align)
-{
-	struct vm_struct *area = area_alloc(size, align, VMALLOC_START,
-					    VMALLOC_END);
-	int err;
-
-	KUNIT_ASSERT_NOT_NULL(test, area);
-	err = kunit_add_action_or_reset(test, area_free, area);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	return area;
+	return __get_vm_area_node(size, align, 0, PAGE_SHIFT, VM_MAP, start, end, NUMA_NO_NODE,
+				  GFP_KERNEL | __GFP_NOWARN, __builtin_return_address(0));
 }
 
 /* Exactly the range from @addr on, and a guard page; NULL if it is taken. */
@@ -834,19 +558,23 @@ static struct vm_struct *area_at(unsigned long addr, unsigned long size)
 	return area_alloc(size, 1, addr, addr + size + PAGE_SIZE);
 }
 
-static struct vm_struct *area_get_at(struct kunit *test, unsigned long addr,
-				     unsigned long size)
+static void area_free(void *area)
 {
-	struct vm_struct *area = area_at(addr, size);
+	free_vm_area(area);
+	vm_unmap_aliases();
+}
 
-	if (area && kunit_add_action_or_reset(test, area_free, area))
-		return NULL;
+static struct vm_struct *area_get(struct kunit *test, unsigned long size, unsigned long align)
+{
+	struct vm_struct *area = area_alloc(size, align, VMALLOC_START, VMALLOC_END);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, area, "no virtual area");
+	defer(test, area_free, area);
 	return area;
 }
 
 /* Where an area of this size and alignment would be put now. */
-static unsigned long next_area_address(struct kunit *test, unsigned long size,
-				       unsigned long align)
+static unsigned long next_area_address(struct kunit *test, unsigned long size, unsigned long align)
 {
 	struct vm_struct *area = area_get(test, size, align);
 	const unsigned long addr = address_of(area->addr);
@@ -855,270 +583,88 @@ static unsigned long next_area_address(struct kunit *test, unsigned long size,
 	return addr;
 }
 
-/* Map single pages to the range, none adjacent, a page table at a time. */
-static void map_small(struct kunit *test, void *va, unsigned long nr_pages)
+/* An area of PMD leaves; what it maps goes away with it. */
+static unsigned long leaf_area(struct kunit *test, unsigned long nr_pmds)
 {
-	const unsigned long addr = address_of(va);
-	struct leaves leaves;
-	unsigned long i, n;
-
-	for (i = 0; i < nr_pages; i += n) {
-		const unsigned long start = addr + (i << PAGE_SHIFT);
-		int err;
-
-		n = min(nr_pages - i, (unsigned long)PTRS_PER_PTE);
-		err = vmap_pages_range_noflush(start, start + (n << PAGE_SHIFT),
-					       PAGE_KERNEL, arena.scattered,
-					       PAGE_SHIFT, GFP_KERNEL);
-		flush_cache_vmap(start, start + (n << PAGE_SHIFT));
-		KUNIT_ASSERT_EQ(test, err, 0);
-		leaves = expect_pages(test, start, arena.scattered, n);
-		KUNIT_EXPECT_EQ(test, leaves.pte, n);
-		expect_contents(test, va + (i << PAGE_SHIFT), arena.scattered,
-				n);
-	}
+	return address_of(area_get(test, nr_pmds * PMD_SIZE, PMD_SIZE)->addr);
 }
 
 /*
- * Whether others have areas in a range that a mapping has left, as the stack of a
- * new kernel thread.  They are smaller than the mapping was.
+ * An area around a multiple of 1 << @shift, with @half on either side of it, and
+ * no page tables yet if it is to be @fresh.  0 if there is no room for one.
  */
-static bool range_is_taken(unsigned long addr, unsigned long nr_pages)
+static unsigned long border_area(struct kunit *test, unsigned int shift, unsigned long half,
+				 bool fresh)
 {
-	unsigned long i;
+	unsigned long border = ALIGN(VMALLOC_START + half, BIT(shift));
+	struct vm_struct *area;
 
-	for (i = 0; i < nr_pages; i++, cond_resched()) {
-		const struct vm_struct *area =
-			find_vm_area((void *)(addr + (i << PAGE_SHIFT)));
-
-		if (area && get_vm_area_size(area) < nr_pages << PAGE_SHIFT)
-			return true;
+	for (; border >= VMALLOC_START + half && border < VMALLOC_END - half;
+	     border += BIT(shift), cond_resched()) {
+		if (fresh && min(entry_at(border - 1).shift, entry_at(border).shift) < PMD_SHIFT)
+			continue;
+		area = area_at(border - half, 2 * half);
+		if (!area)
+			continue;
+		defer(test, area_free, area);
+		return border;
 	}
-	return false;
+	return 0;
 }
 
-/*
- * The range that a mapping has left can be mapped with small pages.  Where
- * there are several CPUs, small areas that were freed stay in a pool and their
- * addresses cannot be asked for.
- */
-static void expect_small_pages_fit(struct kunit *test, unsigned long addr,
-				   unsigned long nr_pages)
+/* Map @mem to @addr with PTEs only. */
+static int map_ptes(unsigned long addr, const struct memory *mem)
 {
-	struct vm_struct *area = area_get_at(test, addr,
-					     nr_pages << PAGE_SHIFT);
+	const unsigned long end = addr + (mem->nr_pages << PAGE_SHIFT);
+	int err = __vmap_pages_range_noflush(addr, end, PAGE_KERNEL, mem->pages, PAGE_SHIFT);
 
-	if (!area && num_possible_cpus() > 1 && nr_pages <= 256)
-		return;
-	if (!area && range_is_taken(addr, nr_pages))
-		return;
-	KUNIT_ASSERT_NOT_NULL_MSG(test, area,
-				  "the range of the mapping is still in use");
-	map_small(test, area->addr, nr_pages);
-	kunit_release_action(test, area_free, area);
-	expect_unmapped(test, addr, nr_pages << PAGE_SHIFT);
+	flush_cache_vmap(addr, end);
+	return err;
 }
 
-/* Every layout, in the sizes that differ, by both ways in */
-
-static const struct amount sizes[] = {
-	PAGES(1),
-	PAGES(16),
-	PMDS(1),
-	{ .pages = 1, .half_pmds = 2 },
-	HALF_PMDS(5),
-	PMDS(4),
-	PMDS(64),
-	PMDS(512),
-};
-
-enum {
-	ONE_PAGE, PAGES_16, PMD, PMD_AND_PAGE, HALF_PMDS_5, PMDS_4, PMDS_64,
-	PMDS_512
-};
-
-struct layout_param {
-	const struct layout *layout;
-	unsigned int size;
-};
-
-static const struct layout_param layout_params[] = {
-	{ &one_run, ONE_PAGE },
-	{ &one_run, PAGES_16 },
-	{ &one_run, PMD },
-	{ &one_run, PMD_AND_PAGE },
-	{ &one_run, PMDS_4 },
-	{ &one_run, PMDS_64 },
-	{ &unaligned_run, ONE_PAGE },
-	{ &unaligned_run, PAGES_16 },
-	{ &unaligned_run, PMD },
-	{ &unaligned_run, PMD_AND_PAGE },
-	{ &unaligned_run, PMDS_4 },
-	{ &blocks_of_2_pmds, PMD },
-	{ &blocks_of_2_pmds, PMD_AND_PAGE },
-	{ &blocks_of_2_pmds, PMDS_4 },
-	{ &blocks_of_2_pmds, PMDS_64 },
-	{ &blocks_of_2_pmds, PMDS_512 },
-	{ &blocks_of_pmd, PMD },
-	{ &blocks_of_pmd, PMD_AND_PAGE },
-	{ &blocks_of_pmd, PMDS_4 },
-	{ &blocks_of_pmd, PMDS_64 },
-	{ &blocks_of_pmd, PMDS_512 },
-	{ &blocks_of_half_pmd, PMD },
-	{ &blocks_of_half_pmd, PMD_AND_PAGE },
-	{ &blocks_of_half_pmd, PMDS_4 },
-	{ &blocks_of_half_pmd, PMDS_64 },
-	{ &blocks_of_half_pmd, PMDS_512 },
-	{ &blocks_of_16_pages, PAGES_16 },
-	{ &blocks_of_16_pages, PMD },
-	{ &blocks_of_16_pages, PMD_AND_PAGE },
-	{ &blocks_of_16_pages, PMDS_4 },
-	{ &blocks_of_16_pages, PMDS_64 },
-	{ &blocks_of_16_pages, PMDS_512 },
-	{ &ascending_pages, ONE_PAGE },
-	{ &ascending_pages, PAGES_16 },
-	{ &ascending_pages, PMD },
-	{ &ascending_pages, PMD_AND_PAGE },
-	{ &ascending_pages, PMDS_4 },
-	{ &ascending_pages, PMDS_64 },
-	{ &ascending_pages, PMDS_512 },
-	{ &descending_pages, PAGES_16 },
-	{ &descending_pages, PMD },
-	{ &descending_pages, PMD_AND_PAGE },
-	{ &descending_pages, PMDS_4 },
-	{ &descending_pages, PMDS_64 },
-	{ &shuffled_pages, PAGES_16 },
-	{ &shuffled_pages, PMD },
-	{ &shuffled_pages, PMD_AND_PAGE },
-	{ &shuffled_pages, PMDS_4 },
-	{ &shuffled_pages, PMDS_64 },
-	{ &scattered_pages, ONE_PAGE },
-	{ &scattered_pages, PAGES_16 },
-	{ &scattered_pages, PMD },
-	{ &scattered_pages, PMD_AND_PAGE },
-	{ &scattered_pages, PMDS_4 },
-	{ &scattered_pages, PMDS_64 },
-	{ &scattered_pages, PMDS_512 },
-	{ &page_then_blocks, ONE_PAGE },
-	{ &page_then_blocks, PAGES_16 },
-	{ &page_then_blocks, PMD },
-	{ &page_then_blocks, PMD_AND_PAGE },
-	{ &page_then_blocks, PMDS_4 },
-	{ &page_then_blocks, PMDS_64 },
-	{ &page_then_blocks, PMDS_512 },
-	{ &page_then_run, PMD },
-	{ &page_then_run, PMD_AND_PAGE },
-	{ &page_then_run, PMDS_4 },
-	{ &page_then_run, PMDS_64 },
-	{ &pages_and_blocks, PAGES_16 },
-	{ &pages_and_blocks, PMD },
-	{ &pages_and_blocks, PMD_AND_PAGE },
-	{ &pages_and_blocks, PMDS_4 },
-	{ &pages_and_blocks, PMDS_64 },
-	{ &pages_and_runs, PMDS_4 },
-	{ &pages_and_runs, PMDS_64 },
-	{ &blocks_across_border, PMD },
-	{ &blocks_across_border, PMD_AND_PAGE },
-	{ &blocks_across_border, PMDS_4 },
-	{ &blocks_across_border, PMDS_64 },
-	{ &blocks_around_leaf, PMD },
-	{ &blocks_around_leaf, PMD_AND_PAGE },
-	{ &blocks_around_leaf, HALF_PMDS_5 },
-	{ &blocks_around_leaf, PMDS_4 },
-	{ &blocks_around_leaf, PMDS_64 },
-	{ &shuffled_blocks, PMDS_4 },
-	{ &shuffled_blocks, PMDS_64 },
-	{ &compound_blocks, PAGES_16 },
-	{ &compound_blocks, PMD },
-	{ &compound_blocks, PMD_AND_PAGE },
-	{ &compound_blocks, PMDS_4 },
-	{ &compound_blocks, PMDS_64 },
-	{ &non_compound_blocks, PAGES_16 },
-	{ &non_compound_blocks, PMD },
-	{ &non_compound_blocks, PMD_AND_PAGE },
-	{ &non_compound_blocks, PMDS_4 },
-	{ &non_compound_blocks, PMDS_64 },
-};
-
-/* Write "2M" or "2M+4K", as exact as it has to be; returns the characters. */
-static int size_name(char *buf, size_t len, struct amount amount)
+/* Map @mem, which is contiguous, to @addr, with PMD leaves as far as possible. */
+static int map_leaves(unsigned long addr, const struct memory *mem)
 {
-	unsigned long size = nr_pages_of(amount) << PAGE_SHIFT, more = 0;
-	unsigned int unit = 0;
-	int n;
+	const unsigned long end = addr + (mem->nr_pages << PAGE_SHIFT);
+	int err = vmap_range_noflush(addr, end, page_to_phys(mem->pages[0]), PAGE_KERNEL,
+				     PMD_SHIFT);
 
-	if (amount.pages && amount.half_pmds) {
-		more = (unsigned long)amount.pages << PAGE_SHIFT;
-		size -= more;
-	}
-	for (size >>= 10, more >>= 10; size % 1024 == 0; size >>= 10)
-		unit++;
-	n = scnprintf(buf, len, "%lu%c", size, "KMGT"[unit]);
-	if (more)
-		n += scnprintf(buf + n, len - n, "+%luK", more);
-	return n;
+	flush_cache_vmap(addr, end);
+	return err;
 }
 
-static void layout_desc(const struct layout_param *param, char *desc)
+/* Is @mem mapped to @addr, with leaves of 1 << @max_shift at most? */
+static void expect_range(struct kunit *test, unsigned long addr, const struct memory *mem,
+			 unsigned int max_shift)
 {
-	const struct layout *layout = param->layout;
-	size_t n;
-
-	if (layout->name)
-		n = scnprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s-", layout->name);
-	else
-		n = size_name(desc, KUNIT_PARAM_DESC_SIZE, layout->block);
-	if (!layout->name)
-		n += scnprintf(desc + n, KUNIT_PARAM_DESC_SIZE - n, "_blocks-");
-	size_name(desc + n, KUNIT_PARAM_DESC_SIZE - n, sizes[param->size]);
+	expect_pages(test, addr, mem, PAGE_KERNEL, max_shift);
+	expect_contents(test, addr, mem);
 }
 
-KUNIT_ARRAY_PARAM(layout, layout_params, layout_desc);
+/* What is mapped */
 
-/*
- * Map, unmap, map small pages in the same place, and map again: the last time
- * in place of the page tables that the small pages have left.
- */
 static void expect_layout(struct kunit *test, enum vmap_user user)
 {
-	const struct layout_param *param = test->param_value;
-	const unsigned long nr_pages = nr_pages_of(sizes[param->size]);
-	struct memory *mem = memory_alloc(test, param->layout, nr_pages);
+	struct memory *mem = memory_alloc(test, *(const struct layout *)test->param_value);
 	void *va = map(test, mem, user, PAGE_KERNEL);
 
 	expect_mapping(test, va, mem, PAGE_KERNEL);
-	expect_contents(test, va, mem->pages, nr_pages);
-	unmap(test, va, nr_pages);
-
-	expect_small_pages_fit(test, address_of(va), nr_pages);
-
-	va = map(test, mem, user, PAGE_KERNEL);
-	expect_mapping(test, va, mem, PAGE_KERNEL);
-	expect_contents(test, va, mem->pages, nr_pages);
-	unmap(test, va, nr_pages);
+	/* The leaves of a table of single pages are not looked for ahead. */
+	if (user == USER_PAGES || mem->sgt.orig_nents < mem->nr_pages)
+		expect_placement(test, address_of(va), mem);
+	expect_contents(test, address_of(va), mem);
+	unmap(test, va, mem->nr_pages);
 }
 
-static void vmap_test_pages(struct kunit *test)
+static void maps_pages(struct kunit *test)
 {
 	expect_layout(test, USER_PAGES);
 }
 
-static void vmap_test_sg(struct kunit *test)
+static void maps_sg(struct kunit *test)
 {
 	expect_layout(test, USER_SG);
 }
-
-struct user_param {
-	const char *name;
-	enum vmap_user user;
-};
-
-static const struct user_param user_params[] = {
-	{ "pages", USER_PAGES },
-	{ "sg", USER_SG },
-};
-
-KUNIT_ARRAY_PARAM_DESC(user, user_params, name);
 
 /*
  * Start of PUD_SIZE of memory that has page structs; 0 if there is none.  The
@@ -1126,204 +672,237 @@ KUNIT_ARRAY_PARAM_DESC(user, user_params, name);
  */
 static unsigned long borrow_pud_pfn(void)
 {
-	unsigned long pfn, i;
+	unsigned long pfn = ALIGN(max_pfn, PUD_PAGES), i = 0;
 
-	for (pfn = ALIGN(max_pfn, PUD_PAGES); pfn > PUD_PAGES;) {
+	while (pfn && i < PUD_PAGES) {
 		pfn -= PUD_PAGES;
-		for (i = 0; i < PUD_PAGES; i += PMD_PAGES)
-			if (!pfn_valid(pfn + i))
-				break;
-		if (i >= PUD_PAGES)
-			return pfn;
+		for (i = 0; i < PUD_PAGES && pfn_valid(pfn + i); i += PMD_PAGES)
+			;
 	}
-	return 0;
+	return pfn;
 }
 
 /* The memory is not ours: it is mapped, and not accessed through the mapping. */
-static void vmap_test_pud_leaf(struct kunit *test)
+static void maps_pud_leaf(struct kunit *test)
 {
-	const struct user_param *param = test->param_value;
 	const unsigned long pfn = borrow_pud_pfn();
+	struct scatterlist *sg;
 	struct memory *mem;
+	unsigned long i;
 	void *va;
 
-	skip_without_vmap_sg(test);
-	if (leaves_disabled() || !arch_vmap_pud_supported(PAGE_KERNEL_RO))
+	if (vmap_max_shift() < PUD_SHIFT || !arch_vmap_pud_supported(PAGE_KERNEL_RO))
 		kunit_skip(test, "no PUD leaves");
 	if (!pfn)
 		kunit_skip(test, "no memory for a PUD leaf");
+	mem = memory_new(test, PUD_PAGES);
+	for (i = 0; i < PUD_PAGES; i++)
+		mem->pages[i] = pfn_to_page(pfn + i);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&mem->sgt, PUD_PAGES / PMD_PAGES, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&mem->sgt, sg, i)
+		sg_set_page(sg, mem->pages[i * PMD_PAGES], PMD_SIZE, 0);
 
-	mem = memory_at(test, pfn, PUD_PAGES, &one_run, PUD_PAGES);
-	va = map(test, mem, param->user, PAGE_KERNEL_RO);
+	va = map(test, mem, variant_of(test), PAGE_KERNEL_RO);
 	expect_mapping(test, va, mem, PAGE_KERNEL_RO);
 	KUNIT_EXPECT_EQ(test, entry_at(address_of(va)).shift, PUD_SHIFT);
 	unmap(test, va, PUD_PAGES);
+}
 
-	expect_small_pages_fit(test, address_of(va), 2 * PMD_PAGES);
-	va = map(test, mem, param->user, PAGE_KERNEL_RO);
-	expect_mapping(test, va, mem, PAGE_KERNEL_RO);
-	KUNIT_EXPECT_EQ(test, entry_at(address_of(va)).shift, PUD_SHIFT);
-	unmap(test, va, PUD_PAGES);
+/* Page frames whose address takes more than 32 bits. */
+static void maps_high_memory(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, SCATTERED(PAGES(16)));
+	const unsigned long addr = leaf_area(test, 1);
+	void *va;
+
+	if (arena.pfn < HIGH_PFN)
+		kunit_skip(test, "no memory above 4 GiB");
+	va = map(test, mem, variant_of(test), PAGE_KERNEL);
+	expect_mapping(test, va, mem, PAGE_KERNEL);
+	expect_contents(test, address_of(va), mem);
+	KUNIT_ASSERT_EQ(test, map_ptes(addr, mem), 0);
+	expect_range(test, addr, mem, PAGE_SHIFT);
+}
+
+/* There need not be memory: nobody accesses it. */
+static void maps_high_physical_range(struct kunit *test)
+{
+	const unsigned long addr = leaf_area(test, 2);
+	const unsigned long pfn = HIGH_PFN + ALIGN(0x12345, PMD_PAGES);
+
+	if (sizeof(phys_addr_t) <= 4)
+		kunit_skip(test, "no physical addresses above 4 GiB");
+	KUNIT_ASSERT_EQ(test, vmap_range_noflush(addr, addr + PMD_SIZE + 3 * PAGE_SIZE,
+						 PFN_PHYS(pfn), PAGE_KERNEL, PMD_SHIFT), 0);
+	expect_frames(test, addr, pfn, PMD_PAGES + 3, PAGE_KERNEL, PMD_SHIFT);
+}
+
+static const struct variant borders[] = { { "pmd", 0 }, { "pud", 1 }, { "p4d", 2 } };
+
+KUNIT_ARRAY_PARAM_DESC(border, borders, name);
+
+static unsigned int border_shift(int level)
+{
+	return level == 2 ? P4D_SHIFT : level == 1 ? PUD_SHIFT : PMD_SHIFT;
+}
+
+/* Pages, a leaf, the border, a leaf, pages. */
+static void maps_across_border(struct kunit *test)
+{
+	const struct layout layout = {
+		.size = { .pages = 2 * 16, .half_pmds = 2 * 2 },
+		.skew.pages = PMD_PAGES - 16,
+	};
+	const unsigned long half = PMD_SIZE + 16 * PAGE_SIZE;
+	const unsigned int shift = border_shift(variant_of(test));
+	struct memory *mem = memory_alloc(test, layout);
+	const unsigned long border = border_area(test, shift, half, false), addr = border - half;
+
+	if (!border)
+		kunit_skip(test, "no room for an area around such a border");
+	KUNIT_ASSERT_EQ(test, map_leaves(addr, mem), 0);
+	expect_range(test, addr, mem, PMD_SHIFT);
+	vunmap_range(addr, border + half);
+	expect_unmapped(test, addr, 2 * half);
+
+	KUNIT_ASSERT_EQ(test, map_ptes(addr, mem), 0);
+	expect_range(test, addr, mem, PAGE_SHIFT);
+}
+
+/* Map @mem as huge vmalloc() does, blocks of 1 << @shift bytes, and unmap it. */
+static void expect_blocks(struct kunit *test, unsigned long addr, const struct memory *mem,
+			  unsigned int shift)
+{
+	const unsigned long end = addr + (mem->nr_pages << PAGE_SHIFT);
+
+	KUNIT_ASSERT_EQ(test, __vmap_pages_range_noflush(addr, end, PAGE_KERNEL, mem->pages,
+							 shift), 0);
+	expect_range(test, addr, mem,
+		     IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? shift : PAGE_SHIFT);
+	vunmap_range(addr, end);
+}
+
+/* Where they are leaves, where no leaf fits, and of a few pages each. */
+static void maps_blocks(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, BLOCKS(PMDS(4), PMDS(1), PMDS(1)));
+	struct memory *small = memory_alloc(test, BLOCKS(PAGES(16), PAGES(4), PAGES(4)));
+	const unsigned long addr = leaf_area(test, 5);
+
+	expect_blocks(test, addr, mem, PMD_SHIFT);
+	expect_blocks(test, addr + PAGE_SIZE, mem, PMD_SHIFT);
+	expect_blocks(test, addr, small, PAGE_SHIFT + 2);
+}
+
+/* None is larger than was asked for.  Parts of vm_map_ram() mappings may be unmapped. */
+static void limits_leaf_size(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
+	const unsigned long addr = leaf_area(test, 2), end = addr + 2 * PMD_SIZE;
+	void *va;
+
+	KUNIT_ASSERT_EQ(test, vmap_range_noflush(addr, end, page_to_phys(mem->pages[0]),
+						 PAGE_KERNEL, PAGE_SHIFT), 0);
+	expect_range(test, addr, mem, PAGE_SHIFT);
+	va = vm_map_ram(mem->pages, mem->nr_pages, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, va);
+	expect_range(test, address_of(va), mem, PAGE_SHIFT);
+	vm_unmap_ram(va, mem->nr_pages);
+	expect_unmapped(test, address_of(va), 2 * PMD_SIZE);
 }
 
 /* Protection */
 
-struct prot_param {
-	const char *name;
-	pgprot_t (*prot)(void);
-};
-
-static pgprot_t prot_rw(void)
+static int set_pte_fn(pte_t *ptep, unsigned long addr, void *pte)
 {
-	return PAGE_KERNEL;
+	set_pte_at(&init_mm, addr, ptep, *(pte_t *)pte);
+	return 0;
 }
 
-static pgprot_t prot_ro(void)
+/* What the architecture makes of a PTE for the page, set without the walk. */
+static u64 arch_pte(struct kunit *test, unsigned long pfn, pgprot_t prot)
 {
-	return PAGE_KERNEL_RO;
+	struct vm_struct *area = area_get(test, PAGE_SIZE, PAGE_SIZE);
+	const unsigned long addr = address_of(area->addr);
+	pte_t pte = pfn_pte(pfn, prot);
+	u64 val;
+
+	KUNIT_ASSERT_EQ(test, apply_to_page_range(&init_mm, addr, PAGE_SIZE, set_pte_fn, &pte), 0);
+	val = entry_at(addr).val;
+	kunit_release_action(test, area_free, area);
+	return val;
 }
 
-static pgprot_t prot_exec(void)
+static void expect_prot(struct kunit *test, void *va, pgprot_t prot)
 {
-	return PAGE_KERNEL_EXEC;
-}
-
-static pgprot_t prot_writecombine(void)
-{
-	return pgprot_writecombine(PAGE_KERNEL);
-}
-
-static pgprot_t prot_noncached(void)
-{
-	return pgprot_noncached(PAGE_KERNEL);
-}
-
-static pgprot_t prot_decrypted(void)
-{
-	return pgprot_decrypted(PAGE_KERNEL);
-}
-
-static const struct prot_param prot_params[] = {
-	{ "kernel", prot_rw },
-	{ "kernel_ro", prot_ro },
-	{ "kernel_exec", prot_exec },
-	{ "writecombine", prot_writecombine },
-	{ "noncached", prot_noncached },
-	{ "decrypted", prot_decrypted },
-};
-
-KUNIT_ARRAY_PARAM_DESC(prot, prot_params, name);
-
-static bool may_execute(u64 val)
-{
-#if defined(CONFIG_X86_64)
-	return (__supported_pte_mask & _PAGE_NX) && !(val & _PAGE_NX);
-#elif defined(CONFIG_ARM64)
-	return !(val & PTE_PXN);
-#else
-	return false;
-#endif
-}
-
-/* The arch's own idea of the entry for @page, as a PTE or as a PMD leaf. */
-static u64 arch_entry(unsigned int shift, struct page *page, pgprot_t prot)
-{
+	struct entry entry = entry_at(address_of(va));
 	pmd_t pmd = __pmd(0);
+	u64 val = 0;
 
-	if (shift == PAGE_SHIFT)
-		return pte_val(pfn_pte(page_to_pfn(page), prot));
-	if (!pmd_set_huge(&pmd, page_to_phys(page), prot))
-		return 0;
-	return pmd_val(pmd);
+#ifdef CONFIG_ARM64
+	if (entry.shift < PMD_SHIFT)
+		entry.val &= ~PTE_CONT;
+#endif
+	if (entry.shift < PMD_SHIFT)
+		val = arch_pte(test, entry.pfn, prot);
+	else if (arch_vmap_pmd_supported(prot) &&
+		 pmd_set_huge(&pmd, PFN_PHYS(entry.pfn), prot))
+		val = pmd_val(pmd);
+	KUNIT_EXPECT_EQ_MSG(test, entry.val, val, "entry of shift %u, prot %#llx",
+			    entry.shift, (u64)pgprot_val(prot));
 }
 
-/* A write that is refused is an error here, and not an oops. */
-static bool may_write(void *va)
+/* Leaves of each size have what was asked for, but are never executable. */
+static void keeps_prot(struct kunit *test)
 {
-	const unsigned long val = 1;
+	const pgprot_t prots[] = {
+		PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_EXEC, pgprot_writecombine(PAGE_KERNEL),
+		pgprot_noncached(PAGE_KERNEL), pgprot_decrypted(PAGE_KERNEL),
+	};
+	struct memory *mem = memory_alloc(test, (struct layout){ .size = { 1, 3 } });
+	unsigned int i;
+	void *va;
 
-	return !copy_to_kernel_nofault(va, &val, sizeof(val));
-}
-
-static void expect_prot(struct kunit *test, enum vmap_user user, pgprot_t prot,
-			unsigned long nr_pages)
-{
-	struct memory *mem = memory_alloc(test, &one_run, nr_pages);
-	void *va = map(test, mem, user, prot);
-	const struct entry entry = entry_at(address_of(va));
-	const bool ro = pgprot_val(prot) == pgprot_val(PAGE_KERNEL_RO);
-
-	expect_mapping(test, va, mem, prot);
-	if (entry.shift == PAGE_SHIFT || entry.shift == PMD_SHIFT)
-		KUNIT_EXPECT_EQ_MSG(test, entry.val,
-				    arch_entry(entry.shift, mem->pages[0],
-					       pgprot_nx(prot)),
-				    "entry of shift %u", entry.shift);
-	KUNIT_EXPECT_FALSE_MSG(test, may_execute(entry.val),
-			       "entry %#llx is executable", entry.val);
-	KUNIT_EXPECT_EQ_MSG(test, may_write(va), !ro, "write");
-	unmap(test, va, nr_pages);
-}
-
-static void vmap_test_prot(struct kunit *test)
-{
-	const struct prot_param *param = test->param_value;
-	const pgprot_t prot = param->prot();
-
-	expect_prot(test, USER_PAGES, prot, 1);
-	expect_prot(test, USER_PAGES, prot, PMD_PAGES);
-	if (!has_vmap_sg())
-		return;
-	expect_prot(test, USER_SG, prot, 1);
-	expect_prot(test, USER_SG, prot, PMD_PAGES);
+	for (i = 0; i < ARRAY_SIZE(prots); i++) {
+		va = map(test, mem, variant_of(test), prots[i]);
+		expect_mapping(test, va, mem, prots[i]);
+		expect_prot(test, va, pgprot_nx(prots[i]));
+		expect_prot(test, va + PMD_SIZE, pgprot_nx(prots[i]));
+		expect_prot(test, va + PMD_SIZE / 2 * 3, pgprot_nx(prots[i]));
+		unmap(test, va, mem->nr_pages);
+	}
 }
 
 /* sg tables */
 
-static void vmap_test_sg_joined_across_chain(struct kunit *test)
+/* All of the table is mapped, whatever DMA has made of it, and nothing behind. */
+static void maps_orig_nents(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &ascending_pages, PMD_PAGES);
-	struct leaves leaves;
+	struct memory *mem = memory_alloc(test, SCATTERED(PAGES(16)));
 	void *va;
 
-	KUNIT_ASSERT_EQ(test, mem->sgt.orig_nents, PMD_PAGES);
-	KUNIT_ASSERT_GT(test, mem->sgt.orig_nents, SG_MAX_SINGLE_ALLOC);
-
-	va = map(test, mem, USER_SG, PAGE_KERNEL);
-	expect_mapping(test, va, mem, PAGE_KERNEL);
-	leaves = expect_pages(test, address_of(va), mem->pages, PMD_PAGES);
-	if (!leaves_disabled() && arch_vmap_pmd_supported(PAGE_KERNEL))
-		KUNIT_EXPECT_EQ(test, leaves.pmd, 1);
-	unmap(test, va, PMD_PAGES);
-}
-
-/* All of the table is mapped, whatever a DMA mapping has made of it. */
-static void vmap_test_sg_orig_nents(struct kunit *test)
-{
-	struct memory *mem = memory_alloc(test, &scattered_pages, 16);
-	void *va;
-
+	sg_last(mem->sgt.sgl, 16)->length = 1;
 	mem->sgt.nents = 1;
+	mem->sgt.orig_nents = 7;
+	mem->nr_pages = 7;
 	va = map(test, mem, USER_SG, PAGE_KERNEL);
+	mem->sgt.orig_nents = 16;
 	expect_mapping(test, va, mem, PAGE_KERNEL);
-	unmap(test, va, 16);
+	unmap(test, va, 7);
 }
 
 /* An offset that is a multiple of the page size may be as large as it likes. */
-static void vmap_test_sg_page_offset(struct kunit *test)
+static void accepts_page_offset(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &blocks_of_16_pages, 32);
-	struct scatterlist *sg = mem->sgt.sgl;
+	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
 	void *va;
 
-	sg_set_page(sg, pfn_to_page(arena.pfn), sg->length, PMD_SIZE);
-	mem->pfn += PMD_PAGES;
-	lay_out(mem, NULL);
-	sg_set_page(sg_next(sg), mem->pages[16], 16 << PAGE_SHIFT, 0);
-
+	sg_set_page(mem->sgt.sgl, mem->pages[0], PMD_SIZE, PMD_SIZE);
+	memmove(mem->pages, mem->pages + PMD_PAGES, PMD_PAGES * sizeof(*mem->pages));
+	mem->nr_pages = PMD_PAGES;
 	va = map(test, mem, USER_SG, PAGE_KERNEL);
 	expect_mapping(test, va, mem, PAGE_KERNEL);
-	unmap(test, va, 32);
+	unmap(test, va, PMD_PAGES);
 }
 
 /* Errors */
@@ -1335,415 +914,410 @@ static unsigned long free_pages_now(void)
 	return global_zone_page_state(NR_FREE_PAGES);
 }
 
-/**
- * struct attempt - a call that is to fail
- * @sgt: table for vmap_sg(), or NULL for vmap()
- * @pages: array for vmap()
- * @count: pages for vmap()
- * @flags: for vmap()
- * @err: what vmap_sg() is to return
- * @size: bytes that the call would have mapped
- */
+/* A call that is to fail: vmap_sg() of @sgt with @err, or vmap() of @pages. */
 struct attempt {
 	struct sg_table *sgt;
+	int err;
 	struct page **pages;
 	unsigned int count;
-	unsigned long flags;
-	int err;
-	unsigned long size;
+	unsigned long flags;	/* more than VM_MAP */
+	unsigned long size;	/* of the area that might be left behind */
 };
-
-static void *make_attempt(const struct attempt *a)
-{
-	if (a->sgt)
-		return vmap_sg(a->sgt, PAGE_KERNEL);
-	return vmap(a->pages, a->count, a->flags, PAGE_KERNEL);
-}
 
 /*
  * The call fails as it should and leaves no area behind, no entry and no page.
  * An area that is left behind is where the next one of that size would be put.
  * Others allocate areas and pages as well, so it is tried more than once.
  */
-static void expect_failure(struct kunit *test, const struct attempt *a,
-			   unsigned int rounds)
+static void expect_failure(struct kunit *test, const struct attempt *a, unsigned int rounds)
 {
-	const void *want = a->sgt ? ERR_PTR(a->err) : NULL;
+	const void *va, *want = a->sgt ? ERR_PTR(a->err) : NULL;
+	const unsigned long size = a->size ?: PMD_SIZE;
 	unsigned long before, after, free, left;
 	unsigned int i, tries = 0;
 
-	if (a->sgt)
-		skip_without_vmap_sg(test);
 	do {
 		free = free_pages_now();
-		before = next_area_address(test, a->size, PMD_SIZE);
-		for (i = 0; i < rounds; i++)
-			KUNIT_ASSERT_PTR_EQ(test, (const void *)make_attempt(a),
-					    want);
-		expect_unmapped(test, before, a->size);
+		before = next_area_address(test, size, PMD_SIZE);
+		for (i = 0; i < rounds; i++) {
+			va = a->sgt ? vmap_sg(a->sgt, PAGE_KERNEL) :
+				      vmap(a->pages, a->count, VM_MAP | a->flags, PAGE_KERNEL);
+			KUNIT_ASSERT_PTR_EQ(test, va, want);
+		}
+		expect_unmapped(test, before, size);
 		vm_unmap_aliases();
-		after = next_area_address(test, a->size, PMD_SIZE);
+		after = next_area_address(test, size, PMD_SIZE);
 		left = free_pages_now();
 	} while ((before != after || free >= left + LEAK_SLACK) && ++tries < 10);
 
 	KUNIT_EXPECT_EQ_MSG(test, after, before, "an area is left behind");
-	KUNIT_EXPECT_LT_MSG(test, free, left + LEAK_SLACK,
-			    "pages are left behind");
+	KUNIT_EXPECT_LT_MSG(test, free, left + LEAK_SLACK, "pages are left behind");
 }
 
-static void vmap_test_no_pages(struct kunit *test)
+static void rejects_nothing_and_too_many_pages(struct kunit *test)
 {
-	const struct attempt a = {
-		.pages = arena.scattered, .flags = VM_MAP, .size = PMD_SIZE,
-	};
-
-	expect_failure(test, &a, LEAK_ROUNDS);
-}
-
-static void vmap_test_too_many_pages(struct kunit *test)
-{
-	const struct attempt a = {
-		.pages = arena.scattered, .count = totalram_pages() + 1,
-		.flags = VM_MAP, .size = (totalram_pages() + 1) << PAGE_SHIFT,
-	};
-
-	expect_failure(test, &a, LEAK_ROUNDS);
-}
-
-static void vmap_test_sg_empty(struct kunit *test)
-{
-	struct memory *mem = memory_alloc(test, &one_run, 1);
-	const struct attempt a = {
-		.sgt = &mem->sgt, .err = -EINVAL, .size = PMD_SIZE,
-	};
-	const unsigned int nents = mem->sgt.orig_nents;
+	struct memory *mem = memory_alloc(test, RUN(PAGES(1)));
 	struct sg_table none = {};
-	const struct attempt b = {
-		.sgt = &none, .err = -EINVAL, .size = PMD_SIZE,
+	const struct attempt attempts[] = {
+		{ .pages = mem->pages },
+		{ .pages = mem->pages, .count = totalram_pages() + 1 },
+		{ .sgt = &none, .err = -EINVAL },
 	};
+	unsigned int i;
 
-	mem->sgt.orig_nents = 0;
-	expect_failure(test, &a, LEAK_ROUNDS);
-	mem->sgt.orig_nents = nents;
-	expect_failure(test, &b, LEAK_ROUNDS);
+	for (i = 0; i < ARRAY_SIZE(attempts); i++)
+		expect_failure(test, &attempts[i], LEAK_ROUNDS);
 }
 
-static void vmap_test_sg_too_large(struct kunit *test)
+/* A table of so many entries of a leaf's size, and of one page. */
+static void expect_too_big(struct kunit *test, unsigned long nr)
 {
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
-	const unsigned long nr = totalram_pages() / PMD_PAGES + 1;
-	struct sg_table sgt;
-	const struct attempt a = {
-		.sgt = &sgt, .err = -E2BIG, .size = nr * PMD_SIZE,
-	};
+	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
+	const struct attempt a = { .sgt = &mem->sgt, .err = -E2BIG };
 	struct scatterlist *sg;
 	unsigned int i;
 
-	skip_without_vmap_sg(test);
-	KUNIT_ASSERT_EQ(test, sg_alloc_table(&sgt, nr, GFP_KERNEL), 0);
-	for_each_sgtable_sg(&sgt, sg, i)
-		sg_set_page(sg, mem->pages[0], PMD_SIZE, 0);
-	expect_failure(test, &a, LEAK_ROUNDS);
-	sg_free_table(&sgt);
+	sg_free_table(&mem->sgt);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&mem->sgt, nr + 1, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&mem->sgt, sg, i)
+		sg_set_page(sg, mem->pages[0], i < nr ? PMD_SIZE : PAGE_SIZE, 0);
+	expect_failure(test, &a, 16);
 }
 
-struct sg_fault_param {
-	const char *name;
-	void (*spoil)(struct scatterlist *sg);
-	unsigned int entry;
-};
-
-static void spoil_offset(struct scatterlist *sg)
+static void rejects_sg_larger_than_memory(struct kunit *test)
 {
-	sg->offset = PAGE_SIZE / 2;
+	expect_too_big(test, totalram_pages() / PMD_PAGES + 1);
 }
 
-static void spoil_length(struct scatterlist *sg)
+/* On 32 bits, its size in bytes wraps, to that of a single page. */
+static void rejects_sg_whose_size_wraps(struct kunit *test)
 {
-	sg->length -= 1;
+	if (BITS_PER_LONG > 32)
+		kunit_skip(test, "the size of a table does not wrap");
+	expect_too_big(test, BIT(31) / PMD_SIZE * 2);
 }
 
-/* Ends at a page border, which is not enough. */
-static void spoil_offset_and_length(struct scatterlist *sg)
+/* One entry of three, each in turn, is not whole pages, or empty. */
+static void rejects_parts_of_pages(struct kunit *test)
 {
-	sg->offset = PAGE_SIZE / 2;
-	sg->length -= PAGE_SIZE / 2;
-}
-
-static void spoil_empty(struct scatterlist *sg)
-{
-	sg->length = 0;
-}
-
-static void spoil_page(struct scatterlist *sg)
-{
-	sg_assign_page(sg, NULL);
-}
-
-static const struct sg_fault_param sg_fault_params[] = {
-	{ "offset-first", spoil_offset, 0 },
-	{ "offset-middle", spoil_offset, 1 },
-	{ "offset-last", spoil_offset, 2 },
-	{ "length-first", spoil_length, 0 },
-	{ "length-middle", spoil_length, 1 },
-	{ "length-last", spoil_length, 2 },
-	{ "offset_and_length-first", spoil_offset_and_length, 0 },
-	{ "offset_and_length-middle", spoil_offset_and_length, 1 },
-	{ "offset_and_length-last", spoil_offset_and_length, 2 },
-	{ "zero_length-first", spoil_empty, 0 },
-	{ "zero_length-middle", spoil_empty, 1 },
-	{ "zero_length-last", spoil_empty, 2 },
-	{ "no_page-first", spoil_page, 0 },
-	{ "no_page-middle", spoil_page, 1 },
-	{ "no_page-last", spoil_page, 2 },
-};
-
-KUNIT_ARRAY_PARAM_DESC(sg_fault, sg_fault_params, name);
-
-static void vmap_test_sg_fault(struct kunit *test)
-{
-	const struct sg_fault_param *param = test->param_value;
-	struct memory *mem = memory_alloc(test, &blocks_of_pmd, 3 * PMD_PAGES);
-	const struct attempt a = {
-		.sgt = &mem->sgt, .err = -EINVAL, .size = 3 * PMD_SIZE,
+	static const struct {
+		unsigned int offset, cut;
+	} faults[] = {
+		{ PAGE_SIZE / 2, 0 }, { 0, 1 }, { PAGE_SIZE / 2, PAGE_SIZE / 2 }, { 0, UINT_MAX },
 	};
+	struct memory *const mems[] = {
+		memory_alloc(test, BLOCKS(PMDS(3), PMDS(1), PMDS(1))),
+		memory_alloc(test, SCATTERED(PAGES(3))),
+	};
+	struct attempt a = { .err = -EINVAL, .size = 3 * PMD_SIZE };
+	struct scatterlist *sg, good;
+	unsigned int i, j, k;
+
+	for (i = 0; i < ARRAY_SIZE(mems); i++) {
+		a.sgt = &mems[i]->sgt;
+		for_each_sgtable_sg(a.sgt, sg, j) {
+			good = *sg;
+			for (k = 0; k < ARRAY_SIZE(faults); k++) {
+				sg->offset = faults[k].offset;
+				sg->length -= min(sg->length, faults[k].cut);
+				expect_failure(test, &a, 16);
+				*sg = good;
+			}
+		}
+	}
+}
+
+/* Neither an array nor a table may have @page, at the start, in the middle or at the end. */
+static void expect_page_rejected(struct kunit *test, enum vmap_user user, struct page *page,
+				 struct layout layout)
+{
+	struct memory *mem = memory_alloc(test, layout);
+	const unsigned long nr = user == USER_SG ? mem->sgt.orig_nents : mem->nr_pages;
+	struct attempt a = { .pages = mem->pages, .count = nr, .size = 4 * PMD_SIZE };
 	struct scatterlist *sg = mem->sgt.sgl;
-	unsigned int i;
+	struct page *good;
+	unsigned long i;
 
-	for (i = 0; i < param->entry; i++)
-		sg = sg_next(sg);
-	param->spoil(sg);
-	expect_failure(test, &a, LEAK_ROUNDS);
+	if (user == USER_SG)
+		a = (struct attempt){ .sgt = &mem->sgt, .err = -EINVAL, .size = a.size };
+	for (i = 0; i < nr; i++, sg = user == USER_SG ? sg_next(sg) : sg) {
+		if (i != 0 && i != nr / 2 && i != nr - 1)
+			continue;
+		good = user == USER_SG ? sg_page(sg) : mem->pages[i];
+		mem->pages[i] = page;
+		sg_assign_page(sg, page);
+		kunit_warning_suppress(test) {
+			expect_failure(test, &a, 3);
+			if (user == USER_PAGES)
+				KUNIT_EXPECT_NE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+		}
+		mem->pages[i] = good;
+		sg_assign_page(sg, good);
+	}
 }
 
-struct page_fault_param {
-	const char *name;
-	const struct layout *layout;
-	unsigned int at;	/* in halves of the array */
-};
-
-static const struct page_fault_param page_fault_params[] = {
-	{ "run-first", &blocks_of_2_pmds, 0 },
-	{ "run-middle", &blocks_of_2_pmds, 1 },
-	{ "run-last", &blocks_of_2_pmds, 2 },
-	{ "scattered-first", &scattered_pages, 0 },
-	{ "scattered-middle", &scattered_pages, 1 },
-	{ "scattered-last", &scattered_pages, 2 },
-};
-
-KUNIT_ARRAY_PARAM_DESC(page_fault, page_fault_params, name);
-
-static void expect_page_fails(struct kunit *test, struct page *page)
+static void rejects_null_page(struct kunit *test)
 {
-	const struct page_fault_param *param = test->param_value;
-	const unsigned long nr = 4 * PMD_PAGES;
-	struct memory *mem = memory_alloc(test, param->layout, nr);
-	const struct attempt a = {
-		.pages = mem->pages, .count = nr, .flags = VM_MAP,
-		.size = 4 * PMD_SIZE,
-	};
-
-	mem->pages[min(param->at * nr / 2, nr - 1)] = page;
-	expect_warn(test);
-	expect_failure(test, &a, 3);
+	expect_page_rejected(test, variant_of(test), NULL,
+			     BLOCKS(PMDS(4), HALF_PMDS(1), HALF_PMDS(1)));
+	expect_page_rejected(test, variant_of(test), NULL, SCATTERED(PMDS(4)));
 }
 
-static void vmap_test_null_page(struct kunit *test)
-{
-	expect_page_fails(test, NULL);
-}
-
-static void vmap_test_invalid_pfn(struct kunit *test)
+static void rejects_invalid_pfn(struct kunit *test)
 {
 	const unsigned long pfn = ALIGN(max_pfn, PUD_PAGES) + 2 * PUD_PAGES;
 
-	if (!IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) || pfn_valid(pfn))
+	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
 		kunit_skip(test, "no page pointer without a page");
-	expect_page_fails(test, pfn_to_page(pfn));
+	if (pfn_valid(pfn))
+		kunit_skip(test, "every page frame is valid");
+	expect_page_rejected(test, USER_PAGES, pfn_to_page(pfn),
+			     BLOCKS(PMDS(4), HALF_PMDS(1), HALF_PMDS(1)));
+	expect_page_rejected(test, USER_PAGES, pfn_to_page(pfn), SCATTERED(PMDS(4)));
 }
 
-static void vmap_test_reset_perms_refused(struct kunit *test)
+static void rejects_flush_reset_perms(struct kunit *test)
 {
-	const struct attempt a = {
-		.pages = arena.scattered, .count = 1,
-		.flags = VM_MAP | VM_FLUSH_RESET_PERMS, .size = PMD_SIZE,
-	};
+	struct memory *mem = memory_alloc(test, RUN(PAGES(1)));
+	const struct attempt a = { .pages = mem->pages, .count = 1, .flags = VM_FLUSH_RESET_PERMS };
 
-	expect_warn(test);
-	expect_failure(test, &a, 3);
+	kunit_warning_suppress(test)
+		expect_failure(test, &a, 3);
 }
 
-static void vmap_test_guard_kept(struct kunit *test)
+static void keeps_guard_page(struct kunit *test)
 {
-	void *va;
+	struct memory *mem = memory_alloc(test, SCATTERED(PAGES(16)));
+	void *va = NULL;
 
-	expect_warn(test);
-	va = vmap(arena.scattered, 16, VM_MAP | VM_NO_GUARD, PAGE_KERNEL);
+	kunit_warning_suppress(test)
+		va = vmap(mem->pages, 16, VM_MAP | VM_NO_GUARD, PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, va);
 	expect_area(test, va, 16 << PAGE_SHIFT);
 	vunmap(va);
 }
 
-/* An area of PMD leaves; what it maps goes away with it. */
-static unsigned long leaf_area(struct kunit *test, unsigned long nr_pmds)
+/* Less than a page, pages and half of one, a leaf and some of a page. */
+static void rejects_range_of_part_of_page(struct kunit *test)
 {
-	return address_of(area_get(test, nr_pmds * PMD_SIZE, PMD_SIZE)->addr);
+	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
+	const unsigned long addr = leaf_area(test, 2);
+	const unsigned long sizes[] = { 100, PAGE_SIZE / 2 * 7, PMD_SIZE + 100 };
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		kunit_warning_suppress(test)
+			err = vmap_range_noflush(addr, addr + sizes[i], page_to_phys(mem->pages[0]),
+						 PAGE_KERNEL, PMD_SHIFT);
+		KUNIT_EXPECT_EQ_MSG(test, err, -EINVAL, "%lu bytes", sizes[i]);
+		expect_unmapped(test, addr, 2 * PMD_SIZE);
+		vunmap_range(addr, addr + 2 * PMD_SIZE);
+	}
 }
 
-static void vmap_test_mapped_already(struct kunit *test)
+/* Pages and leaves that are there stay, whatever is to replace them. */
+static void keeps_what_is_mapped(struct kunit *test)
 {
+	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
+	struct memory *one = memory_alloc(test, RUN(PAGES(1)));
 	const unsigned long addr = leaf_area(test, 1);
-	int err;
 
-	map_small(test, (void *)addr, 16);
-	expect_warn(test);
-	err = vmap_pages_range_noflush(addr + 15 * PAGE_SIZE,
-				       addr + 16 * PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, err, has_vmap_sg() ? -EBUSY : -ENOMEM);
-	expect_pages(test, addr, arena.scattered, 16);
+	KUNIT_ASSERT_EQ(test, map_ptes(addr, mem), 0);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, map_ptes(addr + 15 * PAGE_SIZE, one), -EBUSY);
+		KUNIT_EXPECT_NE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+	}
+	expect_range(test, addr, mem, PAGE_SHIFT);
+	vunmap_range(addr, addr + PMD_SIZE);
+
+	KUNIT_ASSERT_EQ(test, map_leaves(addr, mem), 0);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, map_leaves(addr, mem), -EBUSY);
+		KUNIT_EXPECT_EQ(test, map_ptes(addr, one), -EBUSY);
+		KUNIT_EXPECT_NE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 0);
+	}
+	expect_range(test, addr, mem, PMD_SHIFT);
+}
+
+/* The task whose next page table is refused, whatever its level. */
+static struct task_struct *table_refused;
+
+#if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ERROR_INJECTION)
+#define CAN_REFUSE_TABLES
+static int refuse_table(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	if (cmpxchg(&table_refused, current, NULL) == current)
+		regs_set_return_value(regs, -ENOMEM);
+	return 0;
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(unprobe, unregister_kretprobe, struct kretprobe *);
+
+#endif
+
+static void probe_table_allocation(struct kunit *test)
+{
+	unsigned int nr = 0;
+#ifdef CAN_REFUSE_TABLES
+	static const char *const names[] = {
+		"__pte_alloc_kernel", "__pmd_alloc", "__pud_alloc", "__p4d_alloc",
+	};
+	static struct kretprobe probes[ARRAY_SIZE(names)];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+		probes[i] = (struct kretprobe){ .kp.symbol_name = names[i] };
+		probes[i].handler = refuse_table;
+		if (register_kretprobe(&probes[i]))
+			continue;	/* a level that is folded */
+		defer(test, unprobe, &probes[i]);
+		nr++;
+	}
+#endif
+	if (!nr)
+		kunit_skip(test, "the allocation of page tables cannot be probed");
+}
+
+/* Two pages need a table of each level for either side of a border: each fails once. */
+static void fails_without_page_table(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, SCATTERED(PAGES(2)));
+	unsigned long border = 0, nr = 0;
+	int level = 3, err;
+
+	while (!border && level--)
+		border = border_area(test, border_shift(level), PAGE_SIZE, true);
+	if (!border)
+		kunit_skip(test, "no addresses without page tables");
+	probe_table_allocation(test);
+	for (;; nr++) {
+		WRITE_ONCE(table_refused, current);
+		err = map_ptes(border - PAGE_SIZE, mem);
+		if (cmpxchg(&table_refused, current, NULL))
+			break;
+		KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+		vunmap_range(border - PAGE_SIZE, border + PAGE_SIZE);
+		expect_unmapped(test, border - PAGE_SIZE, 2 * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_GE(test, nr, 2);
+	expect_range(test, border - PAGE_SIZE, mem, PAGE_SHIFT);
+}
+
+/* Take addresses that have page tables until one is needed. */
+static void frees_area_without_page_table(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, SCATTERED(PMDS(2)));
+	const void *want = variant_of(test) == USER_SG ? ERR_PTR(-ENOMEM) : NULL;
+	unsigned long addr;
+	void *va;
+
+	probe_table_allocation(test);
+	for (;;) {
+		addr = next_area_address(test, 2 * PMD_SIZE, PAGE_SIZE);
+		WRITE_ONCE(table_refused, current);
+		va = try_map(mem, variant_of(test), PAGE_KERNEL);
+		if (IS_ERR_OR_NULL(va))
+			break;
+		defer(test, vunmap_action, va);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, (const void *)va, want);
+	if (cmpxchg(&table_refused, current, NULL))
+		kunit_skip(test, "no addresses without page tables");
+	KUNIT_EXPECT_NULL_MSG(test, find_vm_area((void *)addr), "an area is left behind");
+	expect_unmapped(test, addr, 2 * PMD_SIZE);
+}
+
+/* Where the MTRRs differ within a leaf of a run, x86 refuses it, and no other. */
+static void maps_run_across_mtrrs(struct kunit *test)
+{
+	const unsigned long addr = leaf_area(test, 8);
+	unsigned long pfn = 0, start, i;
+	u8 uniform = 1;
+
+	skip_unless_pmd_leaves(test);
+#ifdef CONFIG_X86
+	for (; pfn < HIGH_PFN; pfn += PMD_PAGES) {
+		mtrr_type_lookup(PFN_PHYS(pfn), PFN_PHYS(pfn + PMD_PAGES), &uniform);
+		if (!uniform)
+			break;
+	}
+#endif
+	if (uniform)
+		kunit_skip(test, "no leaf that MTRRs divide");
+	start = pfn - min(pfn, 4 * PMD_PAGES);
+	KUNIT_ASSERT_EQ(test, vmap_range_noflush(addr, addr + 8 * PMD_SIZE, PFN_PHYS(start),
+						 PAGE_KERNEL, PMD_SHIFT), 0);
+	for (i = 0; i < 8; i++, start += PMD_PAGES)
+		expect_frames(test, addr + i * PMD_SIZE, start, PMD_PAGES, PAGE_KERNEL,
+			      start == pfn ? PAGE_SHIFT : PMD_SHIFT);
 }
 
 /* Ownership */
 
-static void expect_put(struct kunit *test, const struct layout *layout,
-		       unsigned long nr_pages)
+static void puts_pages(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, layout, nr_pages);
-	struct page **pages = vmalloc_array(nr_pages, sizeof(*pages));
+	struct memory *mem = memory_alloc(test, *(const struct layout *)test->param_value);
+	const unsigned long nr = mem->nr_pages;
+	struct page **pages = vmalloc_array(nr, sizeof(*pages));
 	unsigned long i;
 	void *va;
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
-	for (i = 0; i < nr_pages; i++) {
+	for (i = 0; i < nr; i++) {
 		pages[i] = mem->pages[i];
 		get_page(pages[i]);
 	}
-
-	va = vmap(pages, nr_pages, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	va = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, va);
-	expect_pages(test, address_of(va), mem->pages, nr_pages);
+	expect_pages(test, address_of(va), mem, PAGE_KERNEL, vmap_max_shift());
 	vfree(va);
-
 	KUNIT_EXPECT_NULL_MSG(test, find_vm_area(pages), "array not freed");
-	expect_unmapped(test, address_of(va), nr_pages << PAGE_SHIFT);
-	for (i = 0; i < nr_pages; i++)
-		if (page_count(mem->pages[i]) != 1)
-			break;
-	KUNIT_EXPECT_EQ_MSG(test, i, nr_pages, "page %lu has %d references",
-			    i, i < nr_pages ? page_count(mem->pages[i]) : 1);
+	expect_unmapped(test, address_of(va), nr << PAGE_SHIFT);
+	for (i = 0; i < nr && page_count(mem->pages[i]) == 1; i++)
+		;
+	KUNIT_EXPECT_EQ_MSG(test, i, nr, "page %lu is not put", i);
 }
 
-static void vmap_test_put_pages(struct kunit *test)
-{
-	expect_put(test, &one_run, 1);
-	expect_put(test, &scattered_pages, 16);
-	expect_put(test, &one_run, 2 * PMD_PAGES + 1);
-	expect_put(test, &page_then_blocks, PMD_PAGES + 1);
-}
-
-/* A mapping that is not made to put its pages keeps them. */
-static void vmap_test_keeps_pages(struct kunit *test)
-{
-	const struct user_param *param = test->param_value;
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
-	void *va = map(test, mem, param->user, PAGE_KERNEL);
-
-	unmap(test, va, PMD_PAGES);
-	KUNIT_EXPECT_EQ(test, page_count(mem->pages[0]), 1);
-	KUNIT_EXPECT_EQ(test, page_count(mem->pages[PMD_PAGES - 1]), 1);
-}
-
-/* Page tables that are replaced by leaves */
-
-static void skip_unless_pmd_leaves(struct kunit *test)
-{
-	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ||
-	    !arch_vmap_pmd_supported(PAGE_KERNEL))
-		kunit_skip(test, "no PMD leaves");
-}
-
-static struct leaves map_large(struct kunit *test, unsigned long addr,
-			       const struct memory *mem)
-{
-	const unsigned long end = addr + (mem->nr_pages << PAGE_SHIFT);
-	int err = vmap_range_noflush(addr, end, page_to_phys(mem->pages[0]),
-				     PAGE_KERNEL, PMD_SHIFT);
-
-	flush_cache_vmap(addr, end);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	return expect_pages(test, addr, mem->pages, mem->nr_pages);
-}
+/* Page tables that are replaced by leaves, and leaves that are unmapped */
 
 /*
- * A leaf that is there stays, whether a leaf or pages are to replace it.  The
- * walk that came before vmap_sg() takes it for a table.
+ * The bug: a TLB entry that was made through the old table outlives it.  To have one,
+ * the small pages go without the flush of vunmap().  pmd_free_pte_page() has to flush
+ * walk caches only; every arch does so by flushing at least the first page.
  */
-static void vmap_test_leaf_mapped_already(struct kunit *test)
+static void flushes_replaced_table(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
-	const unsigned long addr = leaf_area(test, 1);
-	int err;
-
-	skip_without_vmap_sg(test);
-	skip_unless_pmd_leaves(test);
-	KUNIT_ASSERT_EQ(test, map_large(test, addr, mem).pmd, 1);
-	expect_warn(test);
-	err = vmap_range_noflush(addr, addr + PMD_SIZE,
-				 page_to_phys(mem->pages[0]), PAGE_KERNEL,
-				 PMD_SHIFT);
-	KUNIT_EXPECT_EQ(test, err, -EBUSY);
-	err = vmap_pages_range_noflush(addr, addr + PAGE_SIZE, PAGE_KERNEL,
-				       arena.scattered, PAGE_SHIFT, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, err, -EBUSY);
-	KUNIT_EXPECT_EQ(test, expect_pages(test, addr, mem->pages,
-					   PMD_PAGES).pmd, 1);
-}
-
-/*
- * The bug: a TLB entry that was made through the old table outlives it.  To
- * have one, the small pages go without the flush that vunmap() would do.  The
- * contract of pmd_free_pte_page() is no more than that walk caches are flushed;
- * every arch does so by flushing at least the first page.
- */
-static void vmap_test_replaced_table_flushed(struct kunit *test)
-{
-	struct memory *mem = memory_alloc(test, &one_run, 4 * PMD_PAGES);
+	const struct layout other_pages = { "", PMDS(4), PAGES(1), PAGES(1), PAGES(1) };
+	struct memory *small = memory_alloc(test, other_pages);
+	struct memory *mem = memory_alloc(test, RUN(PMDS(4)));
 	const unsigned long addr = leaf_area(test, 4);
-	unsigned long i, found, *word;
-	struct leaves leaves;
+	unsigned long i;
 
 	skip_unless_pmd_leaves(test);
-	map_small(test, (void *)addr, 4 * PMD_PAGES);
-	for (i = 0; i < 4; i++) {
-		word = (unsigned long *)(addr + i * PMD_SIZE);
-		WRITE_ONCE(*word, 1);
-	}
+	KUNIT_ASSERT_EQ(test, map_ptes(addr, small), 0);
+	for (i = 0; i < 4; i++)
+		WRITE_ONCE(*(unsigned long *)(addr + i * PMD_SIZE), 1);
 
 	vunmap_range_noflush(addr, addr + 4 * PMD_SIZE);
-	leaves = map_large(test, addr, mem);
-	KUNIT_EXPECT_EQ(test, leaves.pmd, 4);
-	for (i = 0; i < 4; i++) {
-		word = page_address(mem->pages[i * PMD_PAGES]);
-		WRITE_ONCE(*word, 2 + i);
-		found = READ_ONCE(*(unsigned long *)(addr + i * PMD_SIZE));
-		KUNIT_EXPECT_EQ_MSG(test, found, 2 + i,
-				    "leaf %lu still shows the small page", i);
-	}
+	KUNIT_ASSERT_EQ(test, map_leaves(addr, mem), 0);
+	expect_contents(test, addr, mem);
+	expect_range(test, addr, mem, PMD_SHIFT);
 }
 
-static void vmap_test_replaced_table_freed(struct kunit *test)
+static void frees_replaced_table(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
-	const unsigned long addr = leaf_area(test, 1);
-	const unsigned long free = free_pages_now();
+	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
+	struct memory *one = memory_alloc(test, RUN(PAGES(1)));
+	const unsigned long addr = leaf_area(test, 1), free = free_pages_now();
 	unsigned int i;
 
 	skip_unless_pmd_leaves(test);
 	for (i = 0; i < LEAK_ROUNDS; i++) {
-		map_small(test, (void *)addr, 1);
+		KUNIT_ASSERT_EQ(test, map_ptes(addr, one), 0);
 		vunmap_range(addr, addr + PAGE_SIZE);
-		KUNIT_ASSERT_EQ(test, map_large(test, addr, mem).pmd, 1);
+		KUNIT_ASSERT_EQ(test, map_leaves(addr, mem), 0);
+		KUNIT_ASSERT_EQ(test, entry_at(addr).shift, PMD_SHIFT);
 		vunmap_range(addr, addr + PMD_SIZE);
 	}
 	KUNIT_EXPECT_LT_MSG(test, free, free_pages_now() + LEAK_SLACK,
@@ -1754,280 +1328,159 @@ static void vmap_test_replaced_table_freed(struct kunit *test)
  * ptdump walks tables that it does not own, under the write lock: then a table
  * cannot be replaced, and is used as it is.
  */
-static void vmap_test_table_kept_from_ptdump(struct kunit *test)
+static void keeps_table_from_ptdump(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
+	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
+	struct memory *one = memory_alloc(test, RUN(PAGES(1)));
 	const unsigned long addr = leaf_area(test, 1);
-	struct leaves leaves;
 	int err;
 
-	skip_unless_pmd_leaves(test);
-	map_small(test, (void *)addr, 1);
+	KUNIT_ASSERT_EQ(test, map_ptes(addr, one), 0);
 	vunmap_range(addr, addr + PAGE_SIZE);
-
 	mmap_write_lock(&init_mm);
-	err = vmap_range_noflush(addr, addr + PMD_SIZE,
-				 page_to_phys(mem->pages[0]), PAGE_KERNEL,
-				 PMD_SHIFT);
+	err = map_leaves(addr, mem);
 	mmap_write_unlock(&init_mm);
-
 	KUNIT_ASSERT_EQ(test, err, 0);
-	leaves = expect_pages(test, addr, mem->pages, PMD_PAGES);
-	KUNIT_EXPECT_EQ(test, leaves.pmd, 0);
-	expect_contents(test, (void *)addr, mem->pages, PMD_PAGES);
+	expect_range(test, addr, mem, PMD_SHIFT - 1);
 }
 
-/* What the walk is to those who call it for themselves */
-
-/* As huge vmalloc() does: blocks that are one leaf each, in any order. */
-static void vmap_test_pages_in_blocks(struct kunit *test)
+/* Unmap a page of the first of two leaves.  All of it goes, and some kernels warn. */
+static void expect_dropped(struct kunit *test, unsigned int shift)
 {
-	struct memory *mem = memory_alloc(test, &blocks_of_pmd, 4 * PMD_PAGES);
-	const unsigned long addr = leaf_area(test, 4);
-	struct leaves leaves;
-	int err;
+	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
+	const unsigned long addr = leaf_area(test, 2), nr = BIT(shift - PAGE_SHIFT);
 
+	mem->nr_pages = 2 * nr;
+	KUNIT_ASSERT_EQ(test, map_leaves(addr, mem), 0);
+	KUNIT_ASSERT_EQ(test, entry_at(addr).shift, shift);
+	kunit_warning_suppress(test)
+		vunmap_range(addr, addr + PAGE_SIZE);
+	expect_unmapped(test, addr, BIT(shift));
+	expect_frames(test, addr + BIT(shift), page_to_pfn(mem->pages[nr]), nr, PAGE_KERNEL, shift);
+}
+
+static void drops_leaf_unmapped_in_part(struct kunit *test)
+{
 	skip_unless_pmd_leaves(test);
-	err = vmap_pages_range_noflush(addr, addr + 4 * PMD_SIZE, PAGE_KERNEL,
-				       mem->pages, PMD_SHIFT, GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	leaves = expect_pages(test, addr, mem->pages, mem->nr_pages);
-	KUNIT_EXPECT_EQ(test, leaves.pmd, 4);
-	expect_contents(test, (void *)addr, mem->pages, mem->nr_pages);
+	expect_dropped(test, PMD_SHIFT);
 }
 
-/* As ioremap() does: no leaf larger than was asked for. */
-static void vmap_test_range_max_shift(struct kunit *test)
+static void drops_pte_block_unmapped_in_part(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, &one_run, 2 * PMD_PAGES);
-	const unsigned long addr = leaf_area(test, 2);
-	struct leaves leaves;
-	int err;
+	const unsigned int shift = model_shift(0, 0, PMD_SIZE / 2, PAGE_KERNEL, PMD_SHIFT);
 
-	err = vmap_range_noflush(addr, addr + 2 * PMD_SIZE,
-				 page_to_phys(mem->pages[0]), PAGE_KERNEL,
-				 PAGE_SHIFT);
-	KUNIT_ASSERT_EQ(test, err, 0);
-	leaves = expect_pages(test, addr, mem->pages, mem->nr_pages);
-	KUNIT_EXPECT_EQ(test, leaves.pte, 2 * PMD_PAGES);
-	expect_contents(test, (void *)addr, mem->pages, mem->nr_pages);
-}
-
-/* Parts of a vm_map_ram() mapping may be unmapped, so it has no large leaves. */
-static void vmap_test_vm_map_ram(struct kunit *test)
-{
-	const unsigned long nr = 2 * PMD_PAGES;
-	struct memory *mem = memory_alloc(test, &one_run, nr);
-	struct leaves leaves;
-	void *va = vm_map_ram(mem->pages, nr, NUMA_NO_NODE);
-
-	KUNIT_ASSERT_NOT_NULL(test, va);
-	leaves = expect_pages(test, address_of(va), mem->pages, nr);
-	KUNIT_EXPECT_EQ(test, leaves.pte, nr);
-	expect_contents(test, va, mem->pages, nr);
-	vm_unmap_ram(va, nr);
-	expect_unmapped(test, address_of(va), nr << PAGE_SHIFT);
-}
-
-static void vmap_test_vm_map_ram_partial(struct kunit *test)
-{
-	struct memory *mem = memory_alloc(test, &one_run, 16);
-	void *a = vm_map_ram(mem->pages, 8, NUMA_NO_NODE);
-	void *b = vm_map_ram(mem->pages + 8, 8, NUMA_NO_NODE);
-
-	KUNIT_ASSERT_NOT_NULL(test, a);
-	KUNIT_ASSERT_NOT_NULL(test, b);
-	expect_contents(test, a, mem->pages, 8);
-	vm_unmap_ram(a, 8);
-	expect_unmapped(test, address_of(a), 8 << PAGE_SHIFT);
-	expect_pages(test, address_of(b), mem->pages + 8, 8);
-	expect_contents(test, b, mem->pages + 8, 8);
-	vm_unmap_ram(b, 8);
-	expect_unmapped(test, address_of(b), 8 << PAGE_SHIFT);
-	vm_unmap_aliases();
+	if (shift == PAGE_SHIFT || !IS_ENABLED(CONFIG_HUGETLB_PAGE))
+		kunit_skip(test, "no blocks of PTEs");
+	expect_dropped(test, shift);
 }
 
 /* Where there is no aligned room */
 
-static bool area_list_add(struct vm_struct **list, struct vm_struct *area)
+static struct vm_struct *held_areas;
+
+static bool hold_area(struct vm_struct *area)
 {
-	if (!area)
-		return false;
-	area->next = *list;
-	*list = area;
-	return true;
+	if (area) {
+		area->next = held_areas;
+		held_areas = area;
+	}
+	return area;
 }
 
-static void area_list_free(void *arg)
+static void free_held_areas(void *unused)
 {
-	struct vm_struct **list = arg, *area;
+	struct vm_struct *area;
 
-	while ((area = *list)) {
-		*list = area->next;
+	while ((area = held_areas)) {
+		held_areas = area->next;
 		free_vm_area(area);
 	}
 	vm_unmap_aliases();
 }
 
 /*
- * Take all of the address space but for holes that are too small for a leaf; by no
- * more than 2^31 pages at once, since vmalloc's pools tell sizes by 32 bits.
+ * Leave one hole for a leaf in all of the address space, and that not aligned.
+ * Areas are of 2^31 pages at most, since vmalloc's pools tell sizes by 32 bits.
+ * Returns 0 if another thread came between.
  */
-static void area_list_fill(struct vm_struct **list)
+static unsigned long leave_unaligned_hole(struct kunit *test)
 {
-	unsigned long size;
-
-	size = min(rounddown_pow_of_two(VMALLOC_END - VMALLOC_START),
-		   BIT(31) << PAGE_SHIFT);
-	while (size >= PMD_SIZE) {
-		struct vm_struct *area = area_alloc(size, 1, VMALLOC_START,
-						    VMALLOC_END);
-
-		if (!area_list_add(list, area))
-			size /= 2;
-	}
-}
-
-/*
- * Leave the one hole that is large enough, and not aligned.  0 if another thread
- * came between.
- */
-static unsigned long leave_unaligned_hole(struct kunit *test,
-					  struct vm_struct **list)
-{
-	const unsigned long base = next_area_address(test, 4 * PMD_SIZE,
-						     PMD_SIZE);
+	const unsigned long base = next_area_address(test, 4 * PMD_SIZE, PMD_SIZE);
 	const unsigned long addr = base + 2 * PAGE_SIZE;
+	unsigned long size = min_t(u64, rounddown_pow_of_two(VMALLOC_END - VMALLOC_START),
+				   BIT_ULL(31 + PAGE_SHIFT));
 	struct vm_struct *hole = area_at(addr, PMD_SIZE);
-	bool alone = hole && area_list_add(list, area_at(base, PAGE_SIZE)) &&
-		     area_list_add(list, area_at(addr + PMD_SIZE + PAGE_SIZE,
-						 PAGE_SIZE));
+	bool alone = hole && hold_area(area_at(base, PAGE_SIZE)) &&
+		     hold_area(area_at(addr + PMD_SIZE + PAGE_SIZE, PAGE_SIZE));
 
-	if (alone)
-		area_list_fill(list);
+	while (alone && size >= PMD_SIZE)
+		if (!hold_area(area_alloc(size, 1, VMALLOC_START, VMALLOC_END)))
+			size /= 2;
 	if (hole)
 		area_free(hole);
 	return alone ? addr : 0;
 }
 
 /*
- * Map @mem to such a hole.  Threads start and end meanwhile, whose stacks are areas
- * as well: one may take part of the hole, or leave a larger one.  Then once more.
+ * Threads start and end meanwhile, whose stacks are areas as well: one may take
+ * part of the hole, or leave a larger one.  Then once more.
  */
-static void *map_to_unaligned_hole(struct kunit *test, struct memory *mem,
-				   enum vmap_user user, struct vm_struct **list)
+static void maps_to_unaligned_hole(struct kunit *test)
 {
-	int tries = 20;
+	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
 	unsigned long hole;
-	void *va;
-
-	while (tries--) {
-		hole = leave_unaligned_hole(test, list);
-		va = hole ? try_map(test, mem, user, PAGE_KERNEL) : NULL;
-		if (!IS_ERR_OR_NULL(va)) {
-			if (address_of(va) == hole)
-				return va;
-			vunmap(va);
-		}
-		kunit_info(test, "hole at %lx, mapped to %lx", hole,
-			   (unsigned long)va);
-		area_list_free(list);
-	}
-	return NULL;
-}
-
-static void vmap_test_no_aligned_area(struct kunit *test)
-{
-	const struct user_param *param = test->param_value;
-	struct memory *mem = memory_alloc(test, &one_run, PMD_PAGES);
-	struct vm_struct **list;
-	struct leaves leaves;
-	void *va;
+	void *va = NULL;
+	int tries = 20;
 
 	if (IS_ENABLED(CONFIG_KASAN_VMALLOC))
 		kunit_skip(test, "the shadow of all that space takes too much");
-	list = kunit_kzalloc(test, sizeof(*list), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, list);
-	KUNIT_ASSERT_EQ(test, kunit_add_action(test, area_list_free, list), 0);
+	defer(test, free_held_areas, NULL);
+	do {
+		if (!IS_ERR_OR_NULL(va))
+			vunmap(va);
+		free_held_areas(NULL);
+		hole = leave_unaligned_hole(test);
+		va = hole ? try_map(mem, variant_of(test), PAGE_KERNEL) : NULL;
+	} while (--tries && (IS_ERR_OR_NULL(va) || address_of(va) != hole));
 
-	va = map_to_unaligned_hole(test, mem, param->user, list);
-	KUNIT_ASSERT_NOT_NULL_MSG(test, va, "the unaligned hole is not used");
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vunmap_action, va),
-			0);
-	leaves = expect_pages(test, address_of(va), mem->pages, PMD_PAGES);
-	KUNIT_EXPECT_EQ(test, leaves.pmd, 0);
-	expect_contents(test, va, mem->pages, PMD_PAGES);
-	unmap(test, va, PMD_PAGES);
-}
-
-/* What others find in the mapping */
-
-/* As /proc/kcore reads it.  The area may start ahead of the mapping. */
-static void expect_readable(struct kunit *test, const struct layout *layout,
-			    unsigned long nr_pages, enum vmap_user user)
-{
-	const unsigned long size = nr_pages << PAGE_SHIFT;
-	struct memory *mem = memory_alloc(test, layout, nr_pages);
-	void *va = map(test, mem, user, PAGE_KERNEL);
-	unsigned long word, i;
-	struct kvec kvec;
-	struct iov_iter iter;
-
-	for (i = 0; i < nr_pages; i++)
-		WRITE_ONCE(*(unsigned long *)page_address(mem->pages[i]), ~i);
-	for (i = 0; i < nr_pages; i++) {
-		word = 0;
-		kvec = (struct kvec){ &word, sizeof(word) };
-		iov_iter_kvec(&iter, ITER_DEST, &kvec, 1, sizeof(word));
-		vread_iter(&iter, va + (i << PAGE_SHIFT), sizeof(word));
-		if (word != ~i)
-			break;
-	}
-	KUNIT_EXPECT_EQ_MSG(test, i, nr_pages, "page %lu of %lu reads %#lx",
-			    i, nr_pages, word);
-	unmap(test, va, size >> PAGE_SHIFT);
-}
-
-static void vmap_test_vread(struct kunit *test)
-{
-	const struct user_param *param = test->param_value;
-
-	expect_readable(test, &one_run, PMD_PAGES, param->user);
-	expect_readable(test, &scattered_pages, 16, param->user);
-	expect_readable(test, &page_then_blocks, PMD_PAGES + 1, param->user);
-	expect_readable(test, &blocks_around_leaf, 2 * PMD_PAGES, param->user);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL_MSG(test, va, "the unaligned hole is not used");
+	defer(test, vunmap_action, va);
+	KUNIT_EXPECT_EQ(test, address_of(va), hole);
+	expect_range(test, address_of(va), mem, vmap_max_shift());
 }
 
 static struct kunit_case vmap_test_cases[] = {
-	KUNIT_CASE_PARAM(vmap_test_pages, layout_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_sg, layout_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_pud_leaf, user_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_prot, prot_gen_params),
-	KUNIT_CASE(vmap_test_sg_joined_across_chain),
-	KUNIT_CASE(vmap_test_sg_orig_nents),
-	KUNIT_CASE(vmap_test_sg_page_offset),
-	KUNIT_CASE(vmap_test_no_pages),
-	KUNIT_CASE(vmap_test_too_many_pages),
-	KUNIT_CASE(vmap_test_sg_empty),
-	KUNIT_CASE(vmap_test_sg_too_large),
-	KUNIT_CASE_PARAM(vmap_test_sg_fault, sg_fault_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_null_page, page_fault_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_invalid_pfn, page_fault_gen_params),
-	KUNIT_CASE(vmap_test_reset_perms_refused),
-	KUNIT_CASE(vmap_test_guard_kept),
-	KUNIT_CASE(vmap_test_mapped_already),
-	KUNIT_CASE(vmap_test_leaf_mapped_already),
-	KUNIT_CASE(vmap_test_put_pages),
-	KUNIT_CASE_PARAM(vmap_test_keeps_pages, user_gen_params),
-	KUNIT_CASE(vmap_test_replaced_table_flushed),
-	KUNIT_CASE(vmap_test_replaced_table_freed),
-	KUNIT_CASE(vmap_test_table_kept_from_ptdump),
-	KUNIT_CASE(vmap_test_pages_in_blocks),
-	KUNIT_CASE(vmap_test_range_max_shift),
-	KUNIT_CASE(vmap_test_vm_map_ram),
-	KUNIT_CASE(vmap_test_vm_map_ram_partial),
-	KUNIT_CASE_PARAM(vmap_test_no_aligned_area, user_gen_params),
-	KUNIT_CASE_PARAM(vmap_test_vread, user_gen_params),
+	KUNIT_CASE_PARAM(maps_pages, layout_gen_params),
+	KUNIT_CASE_PARAM(maps_sg, layout_gen_params),
+	KUNIT_CASE_PARAM(maps_pud_leaf, user_gen_params),
+	KUNIT_CASE_PARAM(maps_high_memory, user_gen_params),
+	KUNIT_CASE(maps_high_physical_range),
+	KUNIT_CASE_PARAM(maps_across_border, border_gen_params),
+	KUNIT_CASE(maps_blocks),
+	KUNIT_CASE(limits_leaf_size),
+	KUNIT_CASE_PARAM(keeps_prot, user_gen_params),
+	KUNIT_CASE(maps_orig_nents),
+	KUNIT_CASE(accepts_page_offset),
+	KUNIT_CASE(rejects_nothing_and_too_many_pages),
+	KUNIT_CASE(rejects_sg_larger_than_memory),
+	KUNIT_CASE(rejects_sg_whose_size_wraps),
+	KUNIT_CASE(rejects_parts_of_pages),
+	KUNIT_CASE_PARAM(rejects_null_page, user_gen_params),
+	KUNIT_CASE(rejects_invalid_pfn),
+	KUNIT_CASE(rejects_flush_reset_perms),
+	KUNIT_CASE(keeps_guard_page),
+	KUNIT_CASE(rejects_range_of_part_of_page),
+	KUNIT_CASE(keeps_what_is_mapped),
+	KUNIT_CASE(fails_without_page_table),
+	KUNIT_CASE_PARAM(frees_area_without_page_table, user_gen_params),
+	KUNIT_CASE(maps_run_across_mtrrs),
+	KUNIT_CASE_PARAM(puts_pages, layout_gen_params),
+	KUNIT_CASE(flushes_replaced_table),
+	KUNIT_CASE(frees_replaced_table),
+	KUNIT_CASE(keeps_table_from_ptdump),
+	KUNIT_CASE(drops_leaf_unmapped_in_part),
+	KUNIT_CASE(drops_pte_block_unmapped_in_part),
+	KUNIT_CASE_PARAM(maps_to_unaligned_hole, user_gen_params),
 	{}
 };
 
@@ -2035,7 +1488,6 @@ static struct kunit_suite vmap_test_suite = {
 	.name = "vmap",
 	.suite_init = vmap_suite_init,
 	.suite_exit = vmap_suite_exit,
-	.init = vmap_test_init,
 	.test_cases = vmap_test_cases,
 };
 
