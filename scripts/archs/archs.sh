@@ -26,9 +26,16 @@ BOOT_LIMIT=${BOOT_LIMIT:-300}
 # A build of one machine, in MB
 SPACE=300
 
-# field NAME [MACHINE]: what the file of the machine says, a line for each that it has
+# field NAME [MACHINE]: what the file of the machine says, or that of its base; a line
+# for each time that it does
 field() {
-	sed -n "s/^#: $1: *//p" "$machines/${2-$machine}.config"
+	set -- "$1" "${2-$machine}"
+	sed -n "s/^#: $1: *//p" "$machines/$2.config" | grep . && return
+	case $1 in
+	base | series | target) return ;;
+	esac
+	set -- "$1" "$(field base "$2")"
+	[ -z "$2" ] || field "$1" "$2"
 }
 
 # of_series MACHINE: is it one of this series?  Most are of all.
@@ -92,7 +99,8 @@ kmake() {
 # fragments VARIANT: in order, each may change what is before it; stock is built
 # without what is ours
 fragments() {
-	cat "$here/common.config" "$machines/$machine.config" |
+	base=$(field base)
+	cat "$here/common.config" ${base:+"$machines/$base.config"} "$machines/$machine.config" |
 		if [ "$1" = stock ]; then
 			sed -E '/CONFIG_(DMABUF_VMAP_TEST|VMAP_KUNIT_TEST|DMABUF_HEAPS_SYSTEM_KUNIT_TEST)/d'
 		else
@@ -138,9 +146,9 @@ first_error() {
 		sed -e 's,^[^ ]*/\.\./,,' -e 's/^[^ ]*ld: //' | tr '#' ' ' | cut -c 1-160
 }
 
-# runs: can QEMU run it?
+# runs: can QEMU run it, and is there something to run?
 runs() {
-	[ -n "$(field kunit)$(field qemu)" ]
+	[ -z "$(field target)" ] && [ -n "$(field kunit)$(field qemu)" ]
 }
 
 # qemu_config: as kunit.py takes it, the kernel's own or one made of the field

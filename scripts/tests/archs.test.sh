@@ -16,7 +16,7 @@ tree() {
 		.RECIPEPREFIX = >
 		allnoconfig:
 		>@sed '/=lost/d' $(KCONFIG_ALLCONFIG) >$(KCONFIG_CONFIG)
-		all vmlinux:
+		all vmlinux modules:
 		>@! grep 'TEST_BUILD=.*@VARIANT@' $(O)/.config || { \
 		>	echo "mm/vmap.c:7:1: error: no such thing"; exit 1; }
 	END
@@ -101,6 +101,10 @@ test_builds() {
 		'CONFIG_GONE: wanted' lost
 	check "only builds one that QEMU does not run" ends 0 '1 passed, 0 failed' \
 		'^ok 1 - builds: built in [0-9]* s$' builds
+	check "has the options and the fields of its base" ends 1 '0 passed, 1 failed' \
+		'2 passed, 1 failed' based
+	check "makes a target instead of running" ends 0 '1 passed, 0 failed' \
+		'^ok 1 - module: built in [0-9]* s$' module
 	check "sums several" ends 1 '2 passed, 1 failed, 1 skipped' '^1..4$' good builds fails exotic
 }
 
@@ -118,6 +122,9 @@ machine twice '#: qemu_args: -cpu a' '#: qemu_args: -cpu b'
 machine broken 'CONFIG_TEST_BUILD="patched"'
 machine lost 'CONFIG_GONE=lost'
 machine test 'CONFIG_DMABUF_VMAP_TEST_BUILD="patched stock"'
+machine based '#: base: fails' '# CONFIG_GONE is not set'
+sed -i '/kunit/d' machines/based.config
+machine module '#: target: vmlinux modules'
 machine exotic '#: cross: nowhere-'
 machine builds
 sed -i '/kunit/d' machines/builds.config
