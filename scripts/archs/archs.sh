@@ -128,16 +128,25 @@ target() {
 	fi
 }
 
-# build VARIANT: what make says is in the log.  A configuration that does not become
-# what the fragments say is our fault, whatever the variant.
+# build VARIANT TARGET...: what make says is in the log.  A configuration that does
+# not become what the fragments say is our fault, whatever the variant.
 build() {
 	src=$OUT/src/$tree/$1
 	obj=$src/build-archs-$machine
 	log=$out/$machine-$1.log
 	mkdir -p "$obj"
 	configure "$1" >"$log" 2>&1 || return 2
+	shift
+	kmake "$@" >>"$log" 2>&1 || return 1
+}
+
+# stock_breaks: does stock not build what patched did not?  That is the object that
+# make could not make, or all.
+stock_breaks() {
+	object=$(sed -n 's/^make.*: \([^]: ]*\)\.o\] Error .*/\1/p' "$log" | head -n 1)
+	[ -z "$object" ] || [ -e "$OUT/src/$tree/pristine/$object.c" ] || return 1
 	# shellcheck disable=SC2046 # words
-	kmake $(target) >>"$log" 2>&1 || return 1
+	! build stock ${object:+"$object.o"} $([ -n "$object" ] || target)
 }
 
 # first_error: what make, the compiler or the linker said in the log, in one line
@@ -219,10 +228,11 @@ run_machine() {
 		return
 	}
 	begin=$(date +%s)
-	build patched || {
+	# shellcheck disable=SC2046 # words
+	build patched $(target) || {
 		status=$?
 		why=$(first_error)
-		if [ $status = 1 ] && ! build stock; then
+		if [ $status = 1 ] && stock_breaks; then
 			result ok " # SKIP nor does stock build: $(first_error)"
 		else
 			result "not ok" ": does not build: ${why:-see $log}"

@@ -18,7 +18,9 @@ tree() {
 		>@sed '/=lost/d' $(KCONFIG_ALLCONFIG) >$(KCONFIG_CONFIG)
 		all vmlinux modules:
 		>@! grep 'TEST_BUILD=.*@VARIANT@' $(O)/.config || { \
-		>	echo "mm/vmap.c:7:1: error: no such thing"; exit 1; }
+		>	echo "mm/vmap.c:7:1: error: no such thing"; \
+		>	! grep TEST_OBJECT $(O)/.config || echo "make[1]: *** [M:1: mm/vmap.o] Error 1"; \
+		>	exit 1; }
 	END
 	sed -i "s/@VARIANT@/$1/" "out.d/src/6.12/$1/Makefile"
 	cat >"out.d/src/6.12/$1/tools/testing/kunit/kunit.py" <<-'END'
@@ -95,6 +97,8 @@ test_builds() {
 		'^ok 1 - ancient # SKIP nor does stock build: .*error' ancient
 	check "fails one for which tests alone break stock" ends 1 '0 passed, 1 failed' \
 		'^not ok 1 - test: does not build' test
+	check "fails one where stock has no such file" ends 1 '0 passed, 1 failed' \
+		'^not ok 1 - object: does not build: mm/vmap.c' object
 	check "skips one without a compiler" ends 0 '0 passed, 0 failed, 1 skipped' \
 		'SKIP nowhere-gcc: not found' exotic
 	check "fails one whose options are lost" ends 1 '0 passed, 1 failed' \
@@ -121,6 +125,7 @@ done
 machine twice '#: qemu_args: -cpu a' '#: qemu_args: -cpu b'
 machine broken 'CONFIG_TEST_BUILD="patched"'
 machine lost 'CONFIG_GONE=lost'
+machine object 'CONFIG_TEST_BUILD="patched stock"' 'CONFIG_TEST_OBJECT=y'
 machine test 'CONFIG_DMABUF_VMAP_TEST_BUILD="patched stock"'
 machine based '#: base: fails' '# CONFIG_GONE is not set'
 sed -i '/kunit/d' machines/based.config
