@@ -151,8 +151,8 @@ stock_breaks() {
 
 # first_error: what make, the compiler or the linker said in the log, in one line
 first_error() {
-	grep -m 1 -E 'error|ERROR|undefined reference|wanted .*, got|No rule to make' "$log" |
-		sed -e 's,^[^ ]*/\.\./,,' -e 's/^[^ ]*ld: //' | tr '#' ' ' | cut -c 1-160
+	grep -m 1 -E 'error: |ERROR|undefined reference|wanted .*, got|No rule to make' "$log" |
+		sed -E -e 's,^[^ ]*\.\./,,' -e 's/^[^ ]*ld: //' | tr '#' ' ' | cut -c 1-160
 }
 
 # runs: can QEMU run it, and is there something to run?
