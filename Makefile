@@ -19,6 +19,7 @@ SCOPE ?= all
 FLAVOURS ?=
 MINUTES ?= 10
 ACCEPT ?=
+MACHINES ?=
 V ?= 0
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -67,13 +68,14 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS ACCEPT
+export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS ACCEPT MACHINES
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
 REFUSED := $(shell export OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' ACCEL='$(ACCEL)' TREE='$(TREE)'; \
 	exec 2>&1 >/dev/null; scripts/fetch.sh $(KERNEL) --check && \
-	{ [ $(ACCEL) != kvm ] || scripts/boot.sh $(KERNEL) $(ARCH) patched accel; })
+	{ [ $(ACCEL) != kvm ] || scripts/boot.sh $(KERNEL) $(ARCH) patched accel; } && \
+	scripts/archs/archs.sh $(KERNEL) --list $(MACHINES))
 $(if $(REFUSED),$(error $(REFUSED)))
 endif
 
@@ -116,6 +118,7 @@ help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
+	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
@@ -145,6 +148,7 @@ help:
 	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
 	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
 	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
+	@echo 'MACHINES=        only these machines in make check-archs; see portability.rst'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
@@ -242,6 +246,12 @@ CHECKED ?= $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))
 .PHONY: check-all
 check-all:
 	$(Q)scripts/check-all.sh $(CHECKED)
+
+# Small kernels, ours alone unless they do not build; packages.sh reads MACHINES
+.PHONY: check-archs
+check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
+	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
+	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)

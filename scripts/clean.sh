@@ -9,7 +9,7 @@ set -eu
 
 [ -d "$OUT" ] || exit 0
 owned || die "OUT=$OUT: not made by this Makefile, nothing removed"
-rm -rf "$OUT/host" "$OUT"/*-x86_64 "$OUT"/*-arm64
+rm -rf "$OUT/host" "$OUT"/*-x86_64 "$OUT"/*-arm64 "$OUT"/*-archs
 for v in stock patched rfc series docs; do
 	rm -rf "$OUT"/src/*/$v "$OUT"/src/*/$v.part.*
 done

@@ -78,7 +78,7 @@ lint_shell() {
 	}
 	status=0
 	# shellcheck disable=SC2046
-	(cd "$top" && shellcheck $(ours scripts/*.sh scripts/guest/*.sh scripts/tests/*.sh .ci/run)) \
+	(cd "$top" && shellcheck $(ours scripts/*.sh scripts/guest/*.sh scripts/archs/*.sh scripts/tests/*.sh .ci/run)) \
 		>"$work/found" 2>&1 || status=1
 	verdict shellcheck $status
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# packages.sh SERIES ARCH [bench|docs|lint|--list]: install the Debian packages that
-# are missing, with those that only bench, the documentation or lint takes
+# packages.sh SERIES ARCH [bench|docs|lint|archs|--list]: install the Debian packages that
+# are missing, with those that only bench, the documentation, lint or the machines
+# of other architectures take
 #
 # As root, or with a sudo that asks nothing, they are installed; otherwise the
 # one line to run is printed and the exit status is 1.
@@ -27,6 +28,10 @@ packages() {
 	bench) echo gnuplot-nox ;;
 	docs) echo python3-sphinx ;;
 	lint) echo sparse shellcheck ;;
+	archs)
+		# shellcheck disable=SC2086 # names
+		"$top/scripts/archs/archs.sh" "${1%/*}" --packages ${MACHINES-}
+		;;
 	esac
 	case $(cross_of "${1#*/}") in
 	aarch64*) echo gcc-aarch64-linux-gnu ;;
@@ -61,18 +66,33 @@ lists_lack() {
 	return 1
 }
 
+# update WORD...: apt's lists, unless they know all of that
+update() {
+	lists_lack "$*" || return 0
+	say "apt-get update"
+	as_root apt-get -q update >&2 || die "apt-get update failed"
+}
+
+# known PACKAGE...: those that this release has
+known() {
+	for p; do
+		if lists_lack "$p"; then
+			say "$p: not in this release, machines that need it are skipped" >&2
+		else
+			printf '%s ' "$p"
+		fi
+	done
+}
+
 install() {
-	if lists_lack "$1"; then
-		say "apt-get update"
-		as_root apt-get -q update >&2 || die "apt-get update failed"
-	fi
+	update "$1"
 	# shellcheck disable=SC2086 # a list
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
 		--no-install-recommends install $1 ||
 		die "apt-get could not install: $1"
 }
 
-[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|--list]"
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|archs|--list]"
 for=${3-}
 if [ "${3-}" = --list ]; then
 	packages "$1/$2"
@@ -86,5 +106,11 @@ lack=$(missing "$1/$2" | tr '\n' ' ')
 lack=${lack% }
 [ -n "$lack" ] || exit 0
 can_be_root || die "packages are missing; run: apt-get install --no-install-recommends $lack"
+if [ "$for" = archs ]; then
+	update "$lack"
+	# shellcheck disable=SC2086 # a list
+	lack=$(known $lack)
+	[ -n "$lack" ] || exit 0
+fi
 say "installing $lack"
 install "$lack"

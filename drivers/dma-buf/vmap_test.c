@@ -252,7 +252,10 @@ static bool vmap_test_pmd_table_shared(pud_t *pudp, unsigned long addr,
 	const unsigned long first = pmd_index(addr), last = pmd_index(end - 1);
 
 	for (unsigned long i = 0; i < PTRS_PER_PMD; i++) {
-		if ((i < first || i > last) && !pmd_none(pmdp_get(table + i)))
+		/* pmd_none() of some architectures takes its address */
+		pmd_t pmd = pmdp_get(table + i);
+
+		if ((i < first || i > last) && !pmd_none(pmd))
 			return true;
 	}
 	return false;
@@ -267,7 +270,7 @@ static void vmap_test_count_ptes(pmd_t *pmdp, unsigned long addr,
 		unsigned long size = PAGE_SIZE;
 
 		if (pte_present(pte))
-			size = pte_leaf_size(pte);
+			size = __pte_leaf_size(pmdp_get(pmdp), pte);
 		if (size > PAGE_SIZE)
 			res->cont_leaves++;
 		else if (pte_present(pte))
@@ -280,7 +283,7 @@ static void vmap_test_count_pmd(pmd_t *pmdp, unsigned long addr,
 				unsigned long end,
 				struct dmabuf_vmap_result *res)
 {
-	const pmd_t pmd = pmdp_get(pmdp);
+	pmd_t pmd = pmdp_get(pmdp);
 
 	if (pmd_none(pmd))
 		return;
