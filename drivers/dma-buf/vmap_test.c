@@ -30,6 +30,7 @@
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
+#include <linux/set_memory.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -40,15 +41,17 @@
 
 /**
  * struct vmap_test_file - an open test file
- * @lock: serializes HOLD, UNHOLD and LAYOUT
+ * @lock: serializes all but RUN
  * @held: the dma-buf that is kept mapped, or NULL
  * @map: the mapping of @held
- * @area: memory for LAYOUT
+ * @protected: pages of @map may be read-only
+ * @area: memory for LAYOUT and REPLACE
  */
 struct vmap_test_file {
 	struct mutex lock;	/* of all below */
 	struct dma_buf *held;
 	struct iosys_map map;
+	bool protected;
 	struct vmap_test_area area;
 };
 
@@ -544,8 +547,27 @@ static long vmap_test_run(void __user *uarg, size_t usize)
 	return copy_to_user(uarg, &test, sizeof(test)) ? -EFAULT : 0;
 }
 
+static int vmap_test_set_memory(const void *vaddr, u64 bytes, u32 mode)
+{
+	const unsigned long addr = (unsigned long)vaddr;
+
+	if (mode == DMABUF_VMAP_PROTECT_LOOK)
+		return 0;
+	/* Where there is none, a stub succeeds. */
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_SET_MEMORY))
+		return -EOPNOTSUPP;
+	if (mode == DMABUF_VMAP_PROTECT_RO)
+		return set_memory_ro(addr, bytes >> PAGE_SHIFT);
+	return set_memory_rw(addr, bytes >> PAGE_SHIFT);
+}
+
 static void vmap_test_drop_held(struct vmap_test_file *file)
 {
+	/* The direct mapping of its pages may be read-only as well. */
+	if (file->protected)
+		vmap_test_set_memory(file->map.vaddr, file->held->size,
+				     DMABUF_VMAP_PROTECT_RW);
+	file->protected = false;
 	dma_buf_vunmap_unlocked(file->held, &file->map);
 	dma_buf_put(file->held);
 	file->held = NULL;
@@ -610,6 +632,56 @@ static long vmap_test_unhold(struct vmap_test_file *file, void __user *uarg,
 	return copy_to_user(uarg, &hold, sizeof(hold)) ? -EFAULT : 0;
 }
 
+/* Write what is there already, to the first byte of each page. */
+static u64 vmap_test_count_writable(u8 *vaddr, u64 bytes)
+{
+	u64 n = 0;
+
+	for (u64 i = 0; i < bytes; i += PAGE_SIZE)
+		n += !copy_to_kernel_nofault(vaddr + i, vaddr + i, 1);
+	return n;
+}
+
+static int vmap_test_check_protect(const struct dma_buf *dmabuf,
+				   const struct dmabuf_vmap_protect *arg)
+{
+	if (arg->mode > DMABUF_VMAP_PROTECT_RW || arg->reserved || !arg->bytes)
+		return -EINVAL;
+	if (!IS_ALIGNED(arg->offset | arg->bytes, PAGE_SIZE))
+		return -EINVAL;
+	if (arg->offset > dmabuf->size ||
+	    arg->bytes > dmabuf->size - arg->offset)
+		return -EINVAL;
+	return 0;
+}
+
+static long vmap_test_protect(struct vmap_test_file *file, void __user *uarg,
+			      size_t usize)
+{
+	struct dmabuf_vmap_protect arg;
+	void *vaddr;
+	int ret;
+
+	ret = vmap_test_copy(&arg, sizeof(arg), uarg, usize);
+	if (ret)
+		return ret;
+
+	guard(mutex)(&file->lock);
+	if (!file->held)
+		return -ENOENT;
+	ret = vmap_test_check_protect(file->held, &arg);
+	if (ret)
+		return ret;
+
+	vaddr = file->map.vaddr + arg.offset;
+	file->protected |= arg.mode == DMABUF_VMAP_PROTECT_RO;
+	ret = vmap_test_set_memory(vaddr, arg.bytes, arg.mode);
+	if (ret)
+		return ret;
+	arg.writable = vmap_test_count_writable(vaddr, arg.bytes);
+	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
 static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 			    unsigned long arg)
 {
@@ -630,6 +702,12 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
 			return vmap_test_layout(&file->area, uarg,
 						_IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_PROTECT):
+		return vmap_test_protect(file, uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_REPLACE):
+		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
+			return vmap_test_replace(&file->area, uarg,
+						 _IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
 }

@@ -38,6 +38,13 @@
 /* What DMABUF_VMAP_TEST_LAYOUT calls. */
 #define DMABUF_VMAP_ENTRY_SG		0U	/* vmap_sg(), or what it replaces */
 #define DMABUF_VMAP_ENTRY_PAGES		1U	/* vmap() */
+#define DMABUF_VMAP_ENTRY_IOREMAP	2U	/* what ioremap() does to map a block */
+#define DMABUF_VMAP_ENTRY_VMALLOC	3U	/* the same of vmalloc_huge() */
+
+/* What DMABUF_VMAP_TEST_PROTECT does to pages. */
+#define DMABUF_VMAP_PROTECT_LOOK	0U	/* nothing */
+#define DMABUF_VMAP_PROTECT_RO		1U	/* set_memory_ro() */
+#define DMABUF_VMAP_PROTECT_RW		2U	/* set_memory_rw() */
 
 /**
  * struct dmabuf_vmap_round - the time of one round
@@ -128,10 +135,13 @@ struct dmabuf_vmap_test {
  * @entry: what to call, a DMABUF_VMAP_ENTRY_* value
  * @bytes: how much to map, at most DMABUF_VMAP_TEST_MAX_BYTES
  * @block: size of a block in bytes, a multiple of the page size and a divisor
- *	   of @bytes; one run if it is @bytes
+ *	   of @bytes; one run if it is @bytes. ENTRY_IOREMAP and ENTRY_VMALLOC
+ *	   map nothing else
  * @rounds_ptr: user address of @rounds struct dmabuf_vmap_round, or 0
  * @rounds: how often to map and unmap, 1 to DMABUF_VMAP_TEST_MAX_ROUNDS
- * @reserved: 0
+ * @skip: bytes of the memory, which is aligned to its size, that come before the
+ *	  first block, a multiple of the page size; with @bytes at most
+ *	  DMABUF_VMAP_TEST_MAX_BYTES
  * @result: written by the kernel
  */
 struct dmabuf_vmap_layout {
@@ -141,7 +151,7 @@ struct dmabuf_vmap_layout {
 	__u64 block;
 	__u64 rounds_ptr;
 	__u32 rounds;
-	__u32 reserved;
+	__u32 skip;
 	struct dmabuf_vmap_result result;
 };
 
@@ -157,6 +167,39 @@ struct dmabuf_vmap_hold {
 	__u32 flags;
 	__u64 kva;
 	__u64 mapped;
+};
+
+/**
+ * struct dmabuf_vmap_protect - argument of DMABUF_VMAP_TEST_PROTECT
+ * @offset: of the first page in what is held, in bytes
+ * @bytes: how many from there on; both are multiples of the page size
+ * @mode: what to do to them, a DMABUF_VMAP_PROTECT_* value
+ * @reserved: 0
+ * @writable: out: pages of these that can be written afterwards
+ */
+struct dmabuf_vmap_protect {
+	__u64 offset;
+	__u64 bytes;
+	__u32 mode;
+	__u32 reserved;
+	__u64 writable;
+};
+
+/**
+ * struct dmabuf_vmap_replace - argument of DMABUF_VMAP_TEST_REPLACE
+ * @bytes: how much to map, a multiple of the page size, two pages at least and
+ *	   DMABUF_VMAP_TEST_MAX_BYTES at most
+ * @rounds: how often, 1 to DMABUF_VMAP_TEST_MAX_ROUNDS
+ * @reserved: 0
+ * @small: written by the kernel, of the mappings that have to be of PTEs
+ * @large: written by the kernel, of those that can be of larger leaves
+ */
+struct dmabuf_vmap_replace {
+	__u64 bytes;
+	__u32 rounds;
+	__u32 reserved;
+	struct dmabuf_vmap_result small;
+	struct dmabuf_vmap_result large;
 };
 
 /*
@@ -176,12 +219,21 @@ struct dmabuf_vmap_hold {
  *	  does what heaps do there, and the array of pages that they make and
  *	  free counts. ENTRY_PAGES is vmap() of an array that is there already.
  *	  Then it maps once more and looks at that mapping.
+ * PROTECT changes the protection of a part of what is held, and tries to write to
+ *	  each page of that. ENOENT if nothing is held, EOPNOTSUPP if this kernel
+ *	  has no set_memory_*(), else what these return. UNHOLD makes all
+ *	  writable first. FILL of what is read-only is an oops.
+ * REPLACE reserves addresses, aligned for PMD leaves, and maps contiguous memory
+ *	  there, again and again, as ioremap() does: from its second page on, so
+ *	  that no large leaf fits, then from its first, then from its second. Each
+ *	  mapping is looked at and read, then unmapped. There are no times,
+ *	  @bad_pages is of all rounds, and the leaves are of the last.
  *
  * EBADF: no such fd. EINVAL: not a dma-buf, or a field is out of range. EFAULT:
  * a user address is bad. EINTR: killed. EOPNOTSUPP: the exporter maps I/O
- * memory, or not in the vmalloc area. ENOMEM: LAYOUT finds no contiguous memory
- * as large as @bytes, rounded up to a power of two. Else what the exporter
- * returns.
+ * memory, or not in the vmalloc area. ENOMEM: LAYOUT or REPLACE finds no
+ * contiguous memory as large as @bytes, and @skip, rounded up to a power of two.
+ * Else what the exporter returns.
  */
 #define DMABUF_VMAP_TEST_RUN \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 1, struct dmabuf_vmap_test)
@@ -191,6 +243,10 @@ struct dmabuf_vmap_hold {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 3, struct dmabuf_vmap_hold)
 #define DMABUF_VMAP_TEST_LAYOUT \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 4, struct dmabuf_vmap_layout)
+#define DMABUF_VMAP_TEST_PROTECT \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 5, struct dmabuf_vmap_protect)
+#define DMABUF_VMAP_TEST_REPLACE \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

@@ -11,9 +11,14 @@
  *	ASCENDING   0 1 2 3 4 5 6 7
  *	DESCENDING  7 6 5 4 3 2 1 0
  *	SHUFFLED    a random order, always the same
+ *
+ * And map one range of addresses with PTEs and with large leaves in turns, which
+ * has leaves replace page tables.
  */
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -140,10 +145,10 @@ static int layout_build(struct layout_memory *mem, struct vmap_test_area *area,
 	int ret;
 
 	mem->nr_pages = bytes >> PAGE_SHIFT;
-	ret = layout_get_area(area, mem->nr_pages);
+	ret = layout_get_area(area, mem->nr_pages + (arg->skip >> PAGE_SHIFT));
 	if (ret)
 		return ret;
-	mem->area = area->page;
+	mem->area = area->page + (arg->skip >> PAGE_SHIFT);
 
 	ret = sg_alloc_table(&mem->sgt, bytes / block, GFP_KERNEL);
 	if (!ret)
@@ -183,11 +188,52 @@ static void *layout_map_sg(struct layout_memory *mem)
 	return vaddr;
 }
 
+/* The PTE blocks or leaves that vmalloc() goes for if it may. */
+static unsigned int layout_vmalloc_shift(unsigned long bytes)
+{
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC))
+		return PAGE_SHIFT;
+	if (bytes >= PMD_SIZE && arch_vmap_pmd_supported(PAGE_KERNEL))
+		return PMD_SHIFT;
+	return arch_vmap_pte_supported_shift(bytes);
+}
+
+static int layout_map_area(struct layout_memory *mem, u32 entry,
+			   unsigned long addr, unsigned long bytes)
+{
+	if (entry == DMABUF_VMAP_ENTRY_IOREMAP)
+		return ioremap_page_range(addr, addr + bytes,
+					  page_to_phys(mem->area), PAGE_KERNEL);
+	return __vmap_pages_range_noflush(addr, addr + bytes, PAGE_KERNEL,
+					  mem->pages,
+					  layout_vmalloc_shift(bytes));
+}
+
+/* VM_IOREMAP: aligned to its size, as both would have it here. */
+static void *layout_map_block(struct layout_memory *mem, u32 entry)
+{
+	const unsigned long bytes = (unsigned long)mem->nr_pages << PAGE_SHIFT;
+	struct vm_struct *vm = get_vm_area(bytes, VM_IOREMAP);
+	int ret;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	ret = layout_map_area(mem, entry, (unsigned long)vm->addr, bytes);
+	if (!ret)
+		return vm->addr;
+	free_vm_area(vm);
+	return ERR_PTR(ret);
+}
+
 static void *layout_map(struct layout_memory *mem, u32 entry)
 {
-	if (entry == DMABUF_VMAP_ENTRY_SG)
+	switch (entry) {
+	case DMABUF_VMAP_ENTRY_SG:
 		return layout_map_sg(mem);
-	return layout_map_pages(mem->pages, mem->nr_pages);
+	case DMABUF_VMAP_ENTRY_PAGES:
+		return layout_map_pages(mem->pages, mem->nr_pages);
+	}
+	return layout_map_block(mem, entry);
 }
 
 /* Nothing but the call is between two readings of the clock. */
@@ -277,7 +323,7 @@ static int layout_inspect(struct layout_memory *mem,
 static int layout_check(const struct dmabuf_vmap_layout *arg)
 {
 	if (arg->layout > DMABUF_VMAP_LAYOUT_SHUFFLED ||
-	    arg->entry > DMABUF_VMAP_ENTRY_PAGES || arg->reserved)
+	    arg->entry > DMABUF_VMAP_ENTRY_VMALLOC)
 		return -EINVAL;
 	if (!arg->rounds || arg->rounds > DMABUF_VMAP_TEST_MAX_ROUNDS)
 		return -EINVAL;
@@ -285,6 +331,11 @@ static int layout_check(const struct dmabuf_vmap_layout *arg)
 	    arg->bytes > DMABUF_VMAP_TEST_MAX_BYTES)
 		return -EINVAL;
 	if (!PAGE_ALIGNED(arg->block) || (u32)arg->bytes % (u32)arg->block)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(arg->skip) ||
+	    arg->skip > DMABUF_VMAP_TEST_MAX_BYTES - arg->bytes)
+		return -EINVAL;
+	if (arg->entry > DMABUF_VMAP_ENTRY_PAGES && arg->block != arg->bytes)
 		return -EINVAL;
 	return 0;
 }
@@ -317,6 +368,156 @@ long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
 	if (!ret)
 		ret = layout_inspect(&mem, &arg);
 	layout_free(&mem);
+	if (ret)
+		return ret;
+	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+/**
+ * struct replace_range - what REPLACE maps where
+ * @addr: the addresses, aligned for PMD leaves
+ * @page: the memory, aligned for PMD leaves; each page begins with its number
+ * @nr_pages: number of pages
+ */
+struct replace_range {
+	unsigned long addr;
+	struct page *page;
+	unsigned long nr_pages;
+};
+
+static u64 replace_mark(const struct replace_range *range, unsigned long page)
+{
+	return page_to_pfn(range->page + page);
+}
+
+static int replace_mark_pages(const struct replace_range *range)
+{
+	for (unsigned long i = 0; i < range->nr_pages; i++) {
+		u64 *word = kmap_local_page(range->page + i);
+
+		*word = replace_mark(range, i);
+		kunmap_local(word);
+		if (vmap_test_breathe())
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* Not read unless the tables have the right page: there may be none. */
+static bool replace_is_mapped(const struct replace_range *range, const u64 *vaddr,
+			      unsigned long page)
+{
+	return vmalloc_to_page(vaddr) == range->page + page &&
+	       READ_ONCE(*vaddr) == replace_mark(range, page);
+}
+
+static int replace_verify(const struct replace_range *range, unsigned long skip,
+			  struct dmabuf_vmap_result *res)
+{
+	const void *vaddr = (void *)range->addr;
+
+	for (unsigned long i = skip; i < range->nr_pages; i++) {
+		if (!replace_is_mapped(range, vaddr, i))
+			vmap_test_bad_pages(res, i - skip, 1);
+		vaddr += PAGE_SIZE;
+		if (vmap_test_breathe())
+			return -EINTR;
+	}
+	return 0;
+}
+
+static int replace_inspect(const struct replace_range *range, unsigned long skip,
+			   struct dmabuf_vmap_result *res)
+{
+	const struct dmabuf_vmap_result before = *res;
+
+	*res = (struct dmabuf_vmap_result){
+		.bytes = (u64)(range->nr_pages - skip) << PAGE_SHIFT,
+		.pages_checked = before.pages_checked + range->nr_pages - skip,
+		.bad_pages = before.bad_pages,
+		.first_bad_page = before.bad_pages ? before.first_bad_page :
+						     DMABUF_VMAP_TEST_NO_PAGE,
+	};
+	vmap_test_describe((void *)range->addr, res);
+	vmap_test_count_leaves((void *)range->addr, res);
+	return replace_verify(range, skip, res);
+}
+
+/* Map from the @skip-th page on, look, unmap. */
+static int replace_map(const struct replace_range *range, unsigned long skip,
+		       struct dmabuf_vmap_result *res)
+{
+	const unsigned long end = range->addr +
+				  ((range->nr_pages - skip) << PAGE_SHIFT);
+	int ret;
+
+	ret = vmap_page_range(range->addr, end,
+			      page_to_phys(range->page + skip), PAGE_KERNEL);
+	if (!ret)
+		ret = replace_inspect(range, skip, res);
+	vunmap_range(range->addr, end);
+	return ret;
+}
+
+static int replace_rounds(const struct replace_range *range,
+			  struct dmabuf_vmap_replace *arg)
+{
+	int ret = replace_mark_pages(range);
+
+	for (u32 i = 0; !ret && i < arg->rounds; i++)
+		ret = replace_map(range, 1, &arg->small) ?:
+		      replace_map(range, 0, &arg->large) ?:
+		      replace_map(range, 1, &arg->small);
+	return ret;
+}
+
+static int replace_check(const struct dmabuf_vmap_replace *arg)
+{
+	if (!arg->rounds || arg->rounds > DMABUF_VMAP_TEST_MAX_ROUNDS ||
+	    arg->reserved)
+		return -EINVAL;
+	if (!IS_ALIGNED(arg->bytes, PAGE_SIZE) || arg->bytes < 2 * PAGE_SIZE ||
+	    arg->bytes > DMABUF_VMAP_TEST_MAX_BYTES)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * vmap_test_replace() - DMABUF_VMAP_TEST_REPLACE
+ * @area: kept by the caller, who lets only one call at a time use it
+ * @uarg: user address of a struct dmabuf_vmap_replace
+ * @usize: its size according to the caller
+ *
+ * Context: May sleep, for as long as the rounds take.
+ * Return: 0 or an error.
+ */
+long vmap_test_replace(struct vmap_test_area *area, void __user *uarg,
+		       size_t usize)
+{
+	struct dmabuf_vmap_replace arg;
+	struct replace_range range;
+	struct vm_struct *vm;
+	int ret;
+
+	ret = vmap_test_copy(&arg, sizeof(arg), uarg, usize) ?:
+	      replace_check(&arg) ?:
+	      layout_get_area(area, arg.bytes >> PAGE_SHIFT);
+	if (ret)
+		return ret;
+	/* VM_MAP, so that /proc/kcore reads it. */
+	vm = get_vm_area(arg.bytes + PMD_SIZE, VM_MAP);
+	if (!vm)
+		return -ENOMEM;
+
+	range = (struct replace_range){
+		.addr = ALIGN((unsigned long)vm->addr, PMD_SIZE),
+		.page = area->page,
+		.nr_pages = arg.bytes >> PAGE_SHIFT,
+	};
+	arg.small = (struct dmabuf_vmap_result){};
+	arg.large = (struct dmabuf_vmap_result){};
+	ret = replace_rounds(&range, &arg);
+	free_vm_area(vm);
 	if (ret)
 		return ret;
 	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : 0;

@@ -14,11 +14,11 @@ struct page;
 struct sg_table;
 
 /**
- * struct vmap_test_area - contiguous memory that LAYOUT takes its blocks from
+ * struct vmap_test_area - contiguous memory for LAYOUT and REPLACE
  * @page: its first page, NULL if there is none
  * @nr_pages: its size, a power of two
  *
- * An open file keeps it for the next LAYOUT of that size: getting the memory
+ * An open file keeps it for the next call that wants that size: getting the memory
  * takes longer than all that is to be measured.
  */
 struct vmap_test_area {
@@ -28,6 +28,12 @@ struct vmap_test_area {
 
 /* Not every kernel that is measured has it: one that returns NULL stands for it. */
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot);
+
+/* mm's own: how vmalloc() maps pages that are contiguous in blocks of @page_shift. */
+int __must_check __vmap_pages_range_noflush(unsigned long addr,
+					    unsigned long end, pgprot_t prot,
+					    struct page **pages,
+					    unsigned int page_shift);
 
 int vmap_test_breathe(void);
 int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
@@ -39,6 +45,8 @@ void vmap_test_count_leaves(const void *vaddr, struct dmabuf_vmap_result *res);
 void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n);
 long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
 		      size_t usize);
+long vmap_test_replace(struct vmap_test_area *area, void __user *uarg,
+		       size_t usize);
 void vmap_test_area_free(struct vmap_test_area *area);
 
 #endif	/* __DMABUF_VMAP_TEST_PRIV_H */

@@ -16,7 +16,7 @@
 #include "../kselftest.h"
 
 #define NR_THREADS	4
-#define NR_KINDS	14
+#define NR_KINDS	15
 #define DEFAULT_CALLS	20000UL
 
 /* So many are made twice, to see that a seed repeats them. */
@@ -261,15 +261,27 @@ static int fuzz_layout(struct fuzzer *f)
 {
 	struct dmabuf_vmap_layout arg = {
 		.layout = below(&f->seed, 6),
-		.entry = below(&f->seed, 3),
+		.entry = below(&f->seed, 5),
 		.bytes = below(&f->seed, 4) ? page_size() * below(&f->seed, 600) : number(f),
 		.block = below(&f->seed, 4) ? page_size() << below(&f->seed, 4) : number(f),
 		.rounds = below(&f->seed, 4),
 		.rounds_ptr = below(&f->seed, 2) ? 0 : (__u64)some_arg(f, 64),
-		.reserved = below(&f->seed, 16) ? 0 : number(f),
+		.skip = below(&f->seed, 4) ? page_size() * below(&f->seed, 4) : number(f),
 	};
 
 	return call(f, DMABUF_VMAP_TEST_LAYOUT, &arg);
+}
+
+/* Not PROTECT: who fills what is read-only falls over it, in the kernel. */
+static int fuzz_replace(struct fuzzer *f)
+{
+	struct dmabuf_vmap_replace arg = {
+		.bytes = below(&f->seed, 4) ? page_size() * below(&f->seed, 600) : number(f),
+		.rounds = below(&f->seed, 3),
+		.reserved = below(&f->seed, 16) ? 0 : number(f),
+	};
+
+	return call(f, DMABUF_VMAP_TEST_REPLACE, &arg);
 }
 
 /* Under the feet of the others; the first three come back, see fill_fd(). */
@@ -313,7 +325,7 @@ static int fill_fd(struct fuzzer *f)
 static int (* const kinds[NR_KINDS])(struct fuzzer *f) = {
 	fuzz_alloc, fuzz_alloc, fuzz_alloc, fuzz_sync, fuzz_name, fuzz_sync_file,
 	fuzz_run, fuzz_run, fuzz_hold, fuzz_layout, fuzz_close, fuzz_mmap,
-	fuzz_memory, fill_fd,
+	fuzz_memory, fill_fd, fuzz_replace,
 };
 
 /* Those from 512 on are between parts of the kernel. */

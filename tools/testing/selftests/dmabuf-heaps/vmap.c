@@ -737,6 +737,26 @@ TEST_F_TIMEOUT(layout, every_page_is_mapped_where_it_belongs, TIME_LIMIT)
 	}
 }
 
+/* One block, as ioremap() and vmalloc_huge() map it too; from its second page on. */
+TEST_F_TIMEOUT(layout, one_block_is_mapped_where_it_belongs, TIME_LIMIT)
+{
+	const size_t sizes[] = { page_size(), 64 * KIB, MIB, 8 * MIB };
+	struct dmabuf_vmap_layout arg = self->arg;
+
+	for (arg.entry = 0; arg.entry <= DMABUF_VMAP_ENTRY_VMALLOC; arg.entry++) {
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			arg.bytes = sizes[i];
+			arg.block = sizes[i];
+			/* vmalloc_huge() takes blocks that are aligned. */
+			arg.skip = arg.entry == DMABUF_VMAP_ENTRY_VMALLOC ? 0 : page_size();
+			ASSERT_EQ(0, layout_errno(self->test, &arg));
+			EXPECT_EQ(0U, arg.result.bad_pages)
+				TH_LOG("entry %u, %llu bytes", arg.entry, arg.bytes);
+			EXPECT_EQ(arg.bytes / page_size(), arg.result.pages_checked);
+		}
+	}
+}
+
 /* Blocks of two leaves each; single pages, adjacent, make up leaves as well. */
 TEST_F_TIMEOUT(layout, is_mapped_with_leaves_where_it_can_be, TIME_LIMIT)
 {
@@ -822,7 +842,7 @@ TEST_F(layout, refuses_an_unknown_layout)
 
 TEST_F(layout, refuses_an_unknown_entry)
 {
-	self->arg.entry = DMABUF_VMAP_ENTRY_PAGES + 1;
+	self->arg.entry = DMABUF_VMAP_ENTRY_VMALLOC + 1;
 	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
 	self->arg.entry = UINT32_MAX;
 	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
@@ -890,10 +910,27 @@ TEST_F(layout, refuses_absurd_rounds)
 	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
 }
 
-TEST_F(layout, refuses_reserved_bits)
+TEST_F(layout, refuses_to_skip_what_is_not_whole_pages)
 {
-	self->arg.reserved = 1;
+	self->arg.skip = page_size() + 1;
 	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_to_skip_absurdly_much)
+{
+	self->arg.skip = DMABUF_VMAP_TEST_MAX_BYTES;
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	self->arg.skip = -page_size();
+	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+}
+
+TEST_F(layout, refuses_to_ioremap_more_than_a_block)
+{
+	self->arg.bytes = 2 * page_size();
+	for (__u32 entry = DMABUF_VMAP_ENTRY_IOREMAP; entry <= DMABUF_VMAP_ENTRY_VMALLOC; entry++) {
+		self->arg.entry = entry;
+		EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	}
 }
 
 TEST_F(layout, refuses_a_short_struct)
