@@ -62,6 +62,9 @@ static inline unsigned long arch_vmap_pte_range_unmap_size(unsigned long addr,
 /* 7.1: flags of a VMA are not passed as a number */
 #define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)
 
+/* 7.1: named after what it is for */
+#define zap_special_vma_range(vma, addr, size)	zap_vma_ptes(vma, addr, size)
+
 /* 6.16: a name for the barriers that set_pte() on arm64 ends with */
 #ifdef CONFIG_ARM64
 static inline void emit_pte_barriers(void)
