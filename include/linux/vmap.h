@@ -7,11 +7,19 @@
 #ifndef _LINUX_VMAP_H
 #define _LINUX_VMAP_H
 
+#include <linux/err.h>
 #include <linux/pgtable.h>
 
 struct sg_table;
 
+#ifdef CONFIG_MMU
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot);
+#else
+static inline void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+#endif
 
 /* For mm/vmap.c; an arch may have better ones than the loops there */
 unsigned long pmd_set_huge_nr(pmd_t *pmd, phys_addr_t phys, pgprot_t prot,
