@@ -62,7 +62,7 @@ END {
 	check("areas", "alloc_vmap_area", "vmap_sg")
 	check("what describes areas", "__get_vm_area_node", "vmap_sg")
 	check("attachments", "system_heap_attach", "dma_buf_dynamic_attach")
-	check("page tables of user space", "_*pte_alloc[a-z_]*", "system_heap_mmap")
+	check("page tables of user space", "_*pte_alloc[a-z_]*", "vma_map_sg")
 	check("dma-bufs", "dma_buf_export", "dma_heap_ioctl")
 	printf "1..%d\n", checks
 }

@@ -120,7 +120,7 @@ static void __init system_heap_add_level(unsigned int order)
 
 static void __init system_heap_init_levels(void)
 {
-	system_heap_add_level(PMD_ORDER);
+	system_heap_add_level(HEAP_PMD_ORDER);
 	if (CONT_PTE_ORDER)
 		system_heap_add_level(CONT_PTE_ORDER);
 	system_heap_add_level(get_order(SZ_64K));
@@ -784,94 +784,12 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
 	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
 }
 
-/**
- * struct heap_mmap - where a walk that maps a buffer stands
- * @mm: address space
- * @prot: protection of the pages
- * @end: end of the mapping
- * @sg: entry of the table
- * @left: pages of @sg that are not yet mapped
- * @pte: maps the first of them, but for being special
- */
-struct heap_mmap {
-	struct mm_struct *mm;
-	pgprot_t prot;
-	unsigned long end;
-	struct scatterlist *sg;
-	unsigned long left;
-	pte_t pte;
-};
-
-/* Go on at page @skip of @sg. */
-static void heap_mmap_load(struct heap_mmap *m, struct scatterlist *sg,
-			   unsigned long skip)
-{
-	m->sg = sg;
-	m->left = (sg->length >> PAGE_SHIFT) - skip;
-	m->pte = pfn_pte(page_to_pfn(sg_page(sg)) + skip, m->prot);
-}
-
-/*
- * Fill what is left of a page table, which is locked, from @ptep on.  The compiler
- * is to see that each PTE is special: what arm64 does for others is nothing that a
- * module may call.
- */
-static int heap_mmap_table(pte_t *ptep, unsigned long addr, void *data)
-{
-	struct heap_mmap *m = data;
-	const unsigned long end = pmd_addr_end(addr, m->end);
-
-	for (; addr != end; addr += PAGE_SIZE, ptep++) {
-		if (!m->left)
-			heap_mmap_load(m, sg_next(m->sg), 0);
-		set_pte_at(m->mm, addr, ptep, pte_mkspecial(m->pte));
-		m->pte = pte_next_pfn(m->pte);
-		m->left--;
-	}
-	return 0;
-}
-
-/*
- * As remap_pfn_range(), but for all entries at once, a page table at a time, and
- * what that checks of each page is known: it is memory, cached like any other.
- * If this fails, mmap() undoes what has been mapped.
- */
 static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
-	struct heap_mmap m = {
-		.mm = vma->vm_mm,
-		.prot = system_heap_pgprot(buffer, vma->vm_page_prot),
-		.end = vma->vm_end,
-	};
-	struct scatterlist *sg = buffer->sg_table.sgl;
-	unsigned long skip = vma->vm_pgoff, addr;
-	int ret = 0;
 
-	while (skip >= sg->length >> PAGE_SHIFT) {
-		skip -= sg->length >> PAGE_SHIFT;
-		sg = sg_next(sg);
-	}
-
-	/*
-	 * A private mapping is of one contiguous range.  Whether the pages of a
-	 * buffer are contiguous is nobody's business, unless there is only one.
-	 */
-	if (vma_is_cow_mapping(vma)) {
-		if (vma_pages(vma) > 1)
-			return -EINVAL;
-		return remap_pfn_range(vma, vma->vm_start,
-				       page_to_pfn(sg_page(sg)) + skip,
-				       PAGE_SIZE, m.prot);
-	}
-
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	heap_mmap_load(&m, sg, skip);
-	for (addr = vma->vm_start; !ret && addr != m.end;
-	     addr = pmd_addr_end(addr, m.end))
-		ret = apply_to_page_range(m.mm, addr, PAGE_SIZE,
-					  heap_mmap_table, &m);
-	return ret;
+	return vma_map_sg(vma, &buffer->sg_table, vma->vm_pgoff,
+			  system_heap_pgprot(buffer, vma->vm_page_prot));
 }
 
 static int system_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)

@@ -7,6 +7,7 @@
 #define _DMABUF_SYSTEM_HEAP_H
 
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/mmzone.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
@@ -22,6 +23,13 @@
 #define HEAP_SEGMENT_PAGES	PAGES_PER_SECTION
 #else
 #define HEAP_SEGMENT_PAGES	((unsigned long)SZ_1G >> PAGE_SHIFT)
+#endif
+
+/* Order of a leaf of the level above PTEs, and without an MMU of the usual one. */
+#ifdef CONFIG_MMU
+#define HEAP_PMD_ORDER	PMD_ORDER
+#else
+#define HEAP_PMD_ORDER	(const_ilog2(SZ_2M) - PAGE_SHIFT)
 #endif
 
 /* Order of a block of contiguous PTEs, 0 where there are none. */

@@ -23,7 +23,7 @@
 
 #include "../system_heap.h"
 
-#define PMD_PAGES	BIT(PMD_ORDER)
+#define PMD_PAGES	BIT(HEAP_PMD_ORDER)
 #define TOP_PAGES	MAX_ORDER_NR_PAGES
 
 /* Where page frame 0 of a set is; aligned to any block, and to a segment. */
@@ -59,7 +59,7 @@ static unsigned int block_order(unsigned int i)
 
 	switch (i) {
 	case 0:
-		return PMD_ORDER;
+		return HEAP_PMD_ORDER;
 	case 1:
 		return max(cont, small);
 	case 2:

@@ -228,6 +228,17 @@ static bool part_is_filled(int dmabuf, __u64 seed)
 	return ok;
 }
 
+/* Only what is contiguous can be copied on write. */
+static bool may_be_private(int dmabuf)
+{
+	void *map = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, dmabuf, 0);
+
+	if (map == MAP_FAILED)
+		return errno != EINVAL;
+	munmap(map, BUFFER_BYTES);
+	return true;
+}
+
 static void test_views(int dmabuf, __u64 *map)
 {
 	const __u64 user_seed = 11, kernel_seed = 1ULL << 33;
@@ -254,6 +265,7 @@ static void test_views(int dmabuf, __u64 *map)
 			 "user sees what kernel wrote\n");
 	ksft_test_result(part_is_filled(dmabuf, kernel_seed),
 			 "a part is mapped where it belongs\n");
+	ksft_test_result(!may_be_private(dmabuf), "a mapping of many pieces is not private\n");
 }
 
 static void time_vmap(int round, int dmabuf)
@@ -321,7 +333,7 @@ int main(int argc, char **argv)
 	choose_sizes();
 	if (free_bytes() < 2 * pieces + 2 * reserve)
 		ksft_exit_skip("not enough memory\n");
-	ksft_set_plan(only_times ? 1 : 8);
+	ksft_set_plan(only_times ? 1 : 9);
 
 	fragment_memory();
 	blocks = free_block_bytes();
