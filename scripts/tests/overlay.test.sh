@@ -54,7 +54,7 @@ patched cut mm/walk.c.cut # what it replaces
 END
 
 overlay() {
-	OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+	OUT=$tmp/out.d V=1 repo/scripts/overlay.sh 6.12 patched
 }
 
 pristine_is_untouched() {
