@@ -145,6 +145,22 @@ one_guest() {
 	flock 9
 }
 
+# in_mb SIZE: of QEMU, as 2G
+in_mb() {
+	case $1 in
+	*G) echo $((${1%G} * 1024)) ;;
+	*) echo "${1%M}" ;;
+	esac
+}
+
+# have_memory: for the guest, now
+have_memory() {
+	there=$(awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { kb += $2 }
+		END { print int(kb / 1024) }' "${MEMINFO:-/proc/meminfo}")
+	[ "$there" -ge "$(in_mb "$MEMORY")" ] ||
+		die "a guest takes $MEMORY of memory, $there MB are free: end other programs first"
+}
+
 have_parts() {
 	for f in "$image" "$initramfs"; do
 		[ -e "$f" ] || die "$f: not there, run make"
@@ -180,7 +196,7 @@ run_jobs() {
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/splat.deny" \
-		$(patience) $file -- \
+		${V:+--verbose} $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $(side_by_side) $environment -- $*"
 	exec "$@"
@@ -240,17 +256,20 @@ icount | wall)
 	shift
 	have_parts
 	one_guest
+	have_memory
 	run_jobs "$@"
 	;;
 shell)
 	have_parts
 	one_guest
+	have_memory
 	run_shell
 	;;
 serve)
 	[ $# = 1 ] || die "a socket is needed"
 	have_parts
 	one_guest
+	have_memory
 	serve "$1"
 	;;
 *) die "$mode: not one of icount, wall, shell, serve, accel" ;;
