@@ -57,8 +57,10 @@ enter() {
 		exec chroot "$0" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 			sh -c "cd /root/vmap && exec $1"' "$root" "$1" </dev/null &
 	inside=$!
-	wait $inside
+	ended=0
+	wait $inside || ended=$?
 	inside=
+	return $ended
 }
 
 # try CODENAME GOAL

@@ -123,6 +123,11 @@ load() {
 	awk -v cpus="$(nproc)" '$1 > cpus { printf "%d\n", $1 + 0.5 }' /proc/loadavg
 }
 
+# has_cache: is there something in the compiler cache?
+has_cache() {
+	cache=$(ccache -k cache_dir 2>/dev/null) && [ -d "$cache/0" ]
+}
+
 [ $# -ge 4 ] || die 'usage: plan.sh all|check SERIES ARCH "VARIANT..." [--steps]'
 goal=$1
 series=$2
@@ -143,6 +148,7 @@ run=$(to_run)
 about="$name: about $(minutes $((build + run)))"
 if [ "$build" -ge 60 ]; then
 	echo "$about, of which $(minutes "$build") to build"
+	! has_cache || echo "less with what the compiler cache has"
 else
 	echo "$about, only what changed is built"
 fi

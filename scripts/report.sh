@@ -94,7 +94,8 @@ awk -f "$top/scripts/figures.awk" -f "$top/scripts/report.awk" -v series="$serie
 mv "$md.part" "$md"
 mv "$txt.part" "$txt"
 mv "$json.part" "$json"
-if [ "$parts" = 2 ] && [ -z "${V-}" ]; then
+if [ "$parts" = 2 ]; then
+	[ -z "${V-}" ] || cat "$txt"
 	last_screen
 else
 	cat "$txt"
