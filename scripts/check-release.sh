@@ -37,7 +37,7 @@ settings() {
 begin() {
 	rm -rf --one-file-system "$root"
 	say "$1: debootstrap, log: $(short "$dir/$1.debootstrap.log")"
-	debootstrap --variant=minbase --include=make,git --keyring="$keyring" \
+	unshare --mount debootstrap --variant=minbase --include=make,git --keyring="$keyring" \
 		"$1" "$root" "$uri" >"$dir/$1.debootstrap.log" 2>&1 ||
 		die "$1: $(or_full "debootstrap failed"), log: $dir/$1.debootstrap.log"
 	settings >"$root/etc/apt/apt.conf.d/99release"
