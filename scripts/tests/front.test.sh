@@ -459,7 +459,7 @@ test_small() {
 	: >out.d/6.12-x86_64/initramfs.cpio
 	: >out.d/6.12-x86_64/patched/arch/x86/boot/bzImage
 	check "too little memory for a guest" \
-		refuses '^boot: a guest takes 2G of memory, 800 MB are free: ' \
+		refuses '^boot: a guest takes 2000 MB of memory, 800 are free: ' \
 		env OUT="$tmp/out.d" ACCEL=tcg "$top/scripts/boot.sh" 6.12 x86_64 patched icount x run true
 	unset MEMINFO
 }
