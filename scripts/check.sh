@@ -196,6 +196,7 @@ fragmented() {
 
 # verdict ARG...: sum all results
 verdict() {
+	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Results: $(short "$results")"
 	cd "$results"
 	show_outcomes .
 	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" "$@"
