@@ -23,9 +23,9 @@ SCREEN=24
 stress=
 inside=
 tidy() {
-	for pid in $stress $inside; do
-		kill "$pid" 2>/dev/null || :
-	done
+	[ -z "$stress" ] || kill "$stress" 2>/dev/null || :
+	# unshare ignores other signals, and takes all that is inside with it
+	[ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null || :
 }
 
 # settings: what apt has to know to reach the archive from here
