@@ -8,7 +8,6 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-KERNEL ?= 6.12
 ARCH ?= x86_64
 ACCEL ?= auto
 VARIANT ?= patched
@@ -21,6 +20,11 @@ MINUTES ?= 10
 ACCEPT ?=
 MACHINES ?=
 V ?= 0
+
+# The series is that of KERNEL_SRC, unless told; messages are the same everywhere
+export LC_ALL := C
+SERIES_OF_SRC := $(if $(filter 1,$(words $(KERNEL_SRC))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh - --series))
+KERNEL ?= $(or $(SERIES_OF_SRC),6.12)
 
 # Known, and working from end to end: to lift a limit, extend the second list.
 KNOWN_KERNEL := 6.12 7.3
@@ -50,6 +54,10 @@ one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
 	$(error $1=$($1): a path without spaces and colons is needed))
 
 ifneq ($(MAKECMDGOALS),help)
+ifeq ($(origin KERNEL),file)
+$(if $(filter-out $(KNOWN_KERNEL),$(SERIES_OF_SRC)), \
+	$(error KERNEL_SRC=$(KERNEL_SRC): a tree of $(SERIES_OF_SRC), not of $(KNOWN_KERNEL)))
+endif
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
 $(if $(filter-out $(KNOWN_FLAVOURS),$(subst -, ,$(FLAVOURS))), \
 	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
@@ -108,10 +116,22 @@ CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
 # What the guest runs: this machine's own, if it can
 SYSROOT := $(if $(CROSS),$(OUT)/sysroot-$(ARCH))
 
+# What is ahead, and since when: for messages
+GOAL := $(filter all check,$(or $(MAKECMDGOALS),all))
+PLAN := scripts/plan.sh "$(GOAL)" $(KERNEL) $(ARCH) "$(VARIANTS)"
+ifeq ($(words $(GOAL)),1)
+export BEGUN := $(shell date +%s)
+export STEPS := $(shell $(PLAN) --steps)
+endif
+
 .PHONY: all
-all: kernels $(INITRAMFS)
+all: plan kernels $(INITRAMFS)
 	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
 	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
+
+.PHONY: plan
+plan:
+	$(Q)$(PLAN)
 
 .PHONY: help
 help:
@@ -119,6 +139,7 @@ help:
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
 	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
+	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
@@ -137,7 +158,7 @@ help:
 	@echo 'Steps of the main job:  packages fetch overlay config kernels kselftest initramfs'
 	@echo 'and of make check:      modules'
 	@echo
-	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL) (working: $(READY_KERNEL))'
+	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL) (working: $(READY_KERNEL)), or that of KERNEL_SRC'
 	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH) (working: $(READY_ARCH))'
 	@echo 'KERNEL_SRC=DIR   a kernel tree of yours instead of the package; it is only read'
 	@echo 'ACCEPT=          what may be lost of a tree that has it in another way than ours knows it:'
@@ -226,7 +247,7 @@ compare:
 	$(Q)scripts/compare.sh '$(A)' '$(B)'
 
 .PHONY: check
-check: kernels modules $(INITRAMFS)
+check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
 	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
 .PHONY: users
@@ -252,6 +273,11 @@ check-all:
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
+
+# In new systems of their own
+.PHONY: check-release
+check-release:
+	$(Q)scripts/check-release.sh $(RELEASES)
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)

@@ -18,6 +18,8 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 MEMORY=${MEMORY:-2G}
+# MB of it that the tests use
+TOUCHED=2000
 # Only words that the kernel knows: init takes the others for jobs
 CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
 # The port over which drm_vkms hands out what vkms has composed
@@ -144,6 +146,14 @@ one_guest() {
 	flock 9
 }
 
+# have_memory: what a guest touches, of whatever MEMORY it has
+have_memory() {
+	free=$(awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { kb += $2 }
+		END { print int(kb / 1024) }' "${MEMINFO:-/proc/meminfo}")
+	[ "$free" -ge $TOUCHED ] ||
+		die "a guest takes $TOUCHED MB of memory, $free are free: end other programs first"
+}
+
 have_parts() {
 	for f in "$image" "$initramfs"; do
 		[ -e "$f" ] || die "$f: not there, run make"
@@ -179,7 +189,7 @@ run_jobs() {
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
 	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/splat.deny" \
-		$(patience) $file -- \
+		${V:+--verbose} $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
 		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $(side_by_side) $environment -- $*"
 	exec "$@"
@@ -239,17 +249,20 @@ icount | wall)
 	shift
 	have_parts
 	one_guest
+	have_memory
 	run_jobs "$@"
 	;;
 shell)
 	have_parts
 	one_guest
+	have_memory
 	run_shell
 	;;
 serve)
 	[ $# = 1 ] || die "a socket is needed"
 	have_parts
 	one_guest
+	have_memory
 	serve "$1"
 	;;
 *) die "$mode: not one of icount, wall, shell, serve, accel" ;;

@@ -36,7 +36,7 @@ kmake() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u VARIANT -u OUT -u V \
 		make -C "$src" O="${obj##*/}" ARCH="$arch" CROSS_COMPILE="$cross" $llvm \
-		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(nproc)" $counted "$@"
+		CC="$top/scripts/ccache.sh $cc" HOSTCC="ccache gcc" -j"$(parallel)" $counted "$@"
 }
 
 # kernels_own: a flavour whose name is one of the kernel's own fragments has that
@@ -108,7 +108,7 @@ configure() {
 		audit "$obj/.config"
 		return
 	fi
-	say "$what: configuring"
+	note "$what: configuring"
 	log=$logs/$variant-config.log
 	merge
 	audit "$obj/.config.new"
@@ -134,6 +134,7 @@ build() {
 	same_config
 	[ -e "$obj/.built" ] || need_space $SPACE "$what"
 	log=$logs/$variant-build.log
+	step "build-$variant" "build the $variant kernel"
 	if [ -e "$obj/.built" ]; then
 		set -- --done 0
 	else
@@ -162,6 +163,7 @@ pack_modules() {
 
 modules() {
 	log=$logs/$variant-modules.log
+	step "modules-$variant" "build the modules of $variant"
 	rm -rf "$obj/modules.part"
 	run_progress --title "modules $what" --log "$log" -- \
 		"$0" "$series" "$arch" "$variant" kmake modules ||
@@ -180,6 +182,7 @@ kselftest() {
 		export PKG_CONFIG_LIBDIR="$sysroot/usr/lib/${cross%-}/pkgconfig"
 	fi
 	log=$logs/kselftest.log
+	step programs "build the guest's programs"
 	rm -rf "$out/kselftest.part"
 	run_progress --title "kselftest $series $arch" --log "$log" -- \
 		"$0" "$series" "$arch" "$variant" kmake headers kselftest-install \
@@ -237,6 +240,7 @@ ln -sfn "../src/$tree/$base/${obj##*/}" "$out/$variant"
 export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
 export KBUILD_BUILD_USER=vmap KBUILD_BUILD_HOST=vmap
 # Depend mode spares the preprocessor, a quarter of a first build
+use_cache
 export CCACHE_DEPEND=1 CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-10G}"
 
 case $step in

@@ -18,12 +18,6 @@ front() {
 	echo "-C $top --no-print-directory KERNEL=${1%-*} ARCH=${1#*-} SCOPE=$scope"
 }
 
-# since SECONDS: minutes and seconds from then
-since() {
-	s=$(($(date +%s) - $1))
-	printf '%d:%02d\n' $((s / 60)) $((s % 60))
-}
-
 # begin SERIES-ARCH: all that its check takes, in a process group of its own
 begin() {
 	log=$OUT/$1/log/check-all.log

@@ -24,10 +24,11 @@ USERS='drm_|v4l2_|dmabuf_users'
 
 # host_tests: the harness tests itself; a script that ends badly is a failure
 host_tests() {
+	step harness "test the harness itself"
 	for t in "$top"/scripts/tests/run.sh "$top"/scripts/tests/*.test.sh; do
 		name=${t##*/}
 		name=${name%.sh}
-		say "scripts/tests/${t##*/}"
+		note "scripts/tests/${t##*/}"
 		status=0
 		"$t" "$OUT/host" >"$results/$name.tap" || status=$?
 		if [ $status != 0 ] && ! grep -q '^not ok' "$results/$name.tap"; then
@@ -43,7 +44,8 @@ run_jobs() {
 	kernel=$1
 	name=$2
 	shift 2
-	say "$kernel $series $arch: $*"
+	step "$name-$kernel" "run $name in the $kernel kernel"
+	note "$kernel $series $arch: $*"
 	status=0
 	"$top/scripts/boot.sh" "$series" "$arch" "$kernel" wall "$name" "$@" || status=$?
 	guest_ended "$kernel" "$name" "$status"
@@ -91,12 +93,19 @@ picture() {
 		"${png##*/}" >"$results/$1-picture.tap"
 }
 
+# waited KERNEL NAME: for how many ms a busy machine had no CPU for the guest
+waited() {
+	awk '/ waited for a CPU: / { ms = int($(NF - 1) * 1000) } END { print ms + 0 }' \
+		"$out/log/$1-$2.outcome" 2>/dev/null || echo 0
+}
+
 # boot_time: how long until a first program has run
 boot_time() {
+	step boot "boot the $variant kernel"
 	start=$(date +%s%N)
 	status=0
 	"$top/scripts/boot.sh" "$series" "$arch" "$variant" wall boot run true || status=$?
-	ms=$((($(date +%s%N) - start) / 1000000))
+	ms=$((($(date +%s%N) - start) / 1000000 - $(waited "$variant" boot)))
 	ok=ok
 	[ $status = 0 ] && [ $ms -lt $((BOOT_LIMIT * 1000)) ] || ok="not ok"
 	printf 'TAP version 13\n1..1\n%s 1 - boots and runs a first program in under %d s: %d ms\n' \
@@ -105,6 +114,7 @@ boot_time() {
 
 # users: a kernel too slow, or none of the figures, is a failure
 users() {
+	step users "compare both in a commit of vkms"
 	"$top/scripts/users.sh" "$series" "$arch" "$variant" "$results/users.tap" ||
 		printf 'TAP version 13\n1..1\nnot ok 1 - the users of dma_buf_vmap() run\n' \
 			>"$results/users.tap"
@@ -176,8 +186,9 @@ bench() {
 
 # fragmented: the same program where memory is in pieces, ours against stock
 fragmented() {
+	step fragmented "compare both where memory is in pieces"
 	for kernel in stock patched; do
-		say "heap_frag in $kernel $series $arch, icount"
+		note "heap_frag in $kernel $series $arch, icount"
 		port=$out/log/$kernel-frag.port
 		"$top/scripts/boot.sh" "$series" "$arch" "$kernel" icount frag \
 			run /kselftest/dmabuf-heaps/heap_frag -b || :
@@ -189,6 +200,7 @@ fragmented() {
 
 # verdict ARG...: sum all results
 verdict() {
+	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Results: $(short "$results")"
 	cd "$results"
 	show_outcomes .
 	show_accepted
@@ -230,6 +242,7 @@ if [ "${SCOPE-}" = brief ]; then
 else
 	host_tests
 	boot_time
+	step planted "find what is planted to go wrong"
 	"$top/scripts/planted.sh" "$series" "$arch" "$variant" >"$results/planted.tap"
 	long "$variant"
 	long stock

@@ -13,7 +13,8 @@ rm -rf "$OUT/host" "$OUT"/*-x86_64 "$OUT"/*-arm64 "$OUT"/*-archs
 for v in stock patched rfc series docs; do
 	rm -rf "$OUT"/src/*/$v "$OUT"/src/*/$v.part.*
 done
-rm -rf "$OUT/series" "$OUT/artifacts" "$OUT/tmp" "$OUT/docs.log" "$OUT"/src/*/series.git
+rm -rf "$OUT/make.log" "$OUT/apt.log" "$OUT/series" "$OUT/artifacts" "$OUT/tmp" "$OUT/docs.log" "$OUT"/src/*/series.git
 [ "${1-}" = --all ] || exit 0
-rm -rf "$OUT/src" "$OUT/dl" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.vmap-out"
+rm -rf --one-file-system "$OUT/release"
+rm -rf "$OUT/src" "$OUT/dl" "$OUT/ccache" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.vmap-out"
 rmdir --ignore-fail-on-non-empty "$OUT"

@@ -3,6 +3,7 @@
 # fetch.sh SERIES: have the pristine kernel tree $OUT/src/$TREE/pristine
 # fetch.sh SERIES --check: only look at KERNEL_SRC and the disk
 # fetch.sh SERIES --tree: print the name of the tree
+# fetch.sh - --series: print the series of KERNEL_SRC, nothing if it is no kernel
 #
 # The tree comes from Debian's package linux-source-SERIES, of the release that
 # this is or of backports, or is a copy of KERNEL_SRC, which is never written to.  Work is done in directories named
@@ -13,7 +14,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 # Two builds beside the tree: what they need, in MB
-SPACE=8000
+SPACE=${SPACE:-8000}
 
 series_of() {
 	sed -n 's/^VERSION *= *//p;s/^PATCHLEVEL *= *//p' "$1/Makefile" |
@@ -66,14 +67,28 @@ find_package() {
 	fi
 }
 
+# old_lists: has the package gone that apt's lists name?
+old_lists() {
+	[ -z "${apt_options-}" ] && can_be_root
+}
+
 download() {
+	command -v apt-get >/dev/null ||
+		die "apt-get: not found; give a kernel tree of $series: make KERNEL_SRC=DIR"
 	part=$OUT/dl/deb.part.$$
 	mkdir -p "$part"
 	find_package
-	say "downloading $package"
-	(cd "$part" && apt download "$package") || exit 1
+	step source "download $package"
+	cd "$part"
+	as_root=
+	if ! try_apt download "$package" && old_lists; then
+		update_lists
+		as_root=
+		apt download "$package"
+	fi
+	cd "$top"
 	for deb in "$part/$package"_*.deb; do
-		[ -f "$deb" ] || die "$package cannot be fetched: apt-get left no file"
+		[ -f "$deb" ] || die "$package cannot be fetched: $(apt_error)"
 		mv "$deb" "$OUT/dl/"
 	done
 	rm -rf "$part"
@@ -95,7 +110,8 @@ broken() {
 unpack() {
 	part=$src/unpack.part.$$
 	mkdir -p "$part"
-	say "unpacking ${deb##*/}"
+	step source "unpack $package"
+	note "${deb##*/}"
 	said=$(dpkg-deb --fsys-tarfile "$deb" 2>&1 >"$part/data.tar") ||
 		broken "$deb does not unpack" "$said"
 	said=$(tar -C "$part" -xf "$part/data.tar" "./usr/src/$package.tar.xz" 2>&1) ||
@@ -112,7 +128,7 @@ unpack() {
 
 from_package() {
 	if [ ! -d "$src/pristine" ]; then
-		need_space $SPACE "the kernel source with two builds"
+		need_space "$SPACE" "the kernel source with two builds"
 		deb=$(newest_deb)
 		[ -n "$deb" ] || download
 		deb=$(newest_deb)
@@ -178,9 +194,10 @@ clean_copy() {
 }
 
 first_copy() {
-	need_space $SPACE "a copy of KERNEL_SRC with two builds"
+	need_space "$SPACE" "a copy of KERNEL_SRC with two builds"
 	part=$src/copy.part.$$
 	mkdir -p "$part"
+	step source "copy $KERNEL_SRC"
 	compare "$part"
 	copy_to "$part"
 	clean_copy "$part"
@@ -207,7 +224,7 @@ from_dir() {
 	fi
 }
 
-[ $# -ge 1 ] || die "usage: fetch.sh SERIES [--check|--tree]"
+[ $# -ge 1 ] || die "usage: fetch.sh SERIES [--check|--tree|--series]"
 series=$1
 KERNEL_SRC=${KERNEL_SRC-}
 package=linux-source-$series
@@ -218,10 +235,14 @@ case ${2-} in
 	tree_name
 	exit
 	;;
+--series)
+	[ ! -r "$KERNEL_SRC/Makefile" ] || series_of "$KERNEL_SRC"
+	exit
+	;;
 --check)
 	[ -z "$KERNEL_SRC" ] || check_src
 	claim
-	[ -d "$src/pristine" ] || need_space $SPACE "the kernel source with two builds"
+	[ -d "$src/pristine" ] || need_space "$SPACE" "the kernel source with two builds"
 	exit
 	;;
 esac

@@ -29,6 +29,43 @@ say() {
 	echo "$prog: $*"
 }
 
+# note: what only V=1 shows, and $OUT/make.log has otherwise
+note() {
+	if [ "${V-}" ]; then
+		say "$*"
+	elif [ -d "$OUT" ]; then
+		say "$*" >>"$OUT/make.log"
+	fi
+}
+
+# step NAME TEXT: what begins now, the how manieth of STEPS that is, and the time
+# since BEGUN; elsewhere, the text alone
+step() {
+	this=0
+	number=
+	for name in ${STEPS-}; do
+		this=$((this + 1))
+		[ "$name" != "$1" ] || number=$this
+	done
+	shift
+	if [ "$number" ]; then
+		echo "[$number/$this $(since "$BEGUN")] $*"
+	else
+		say "$*"
+	fi
+}
+
+# since SECONDS: minutes and seconds from then
+since() {
+	passed=$(($(date +%s) - $1))
+	printf '%d:%02d' $((passed / 60)) $((passed % 60))
+}
+
+# short PATH: as seen from the working directory, if it is below
+short() {
+	echo "${1#"$PWD"/}"
+}
+
 # owned: is $OUT the default one, or marked by claim?
 owned() {
 	[ "$OUT" = "$top/out" ] || [ -e "$OUT/.vmap-out" ]
@@ -65,6 +102,23 @@ or_full() {
 		echo "$OUT is full"
 	else
 		echo "$1"
+	fi
+}
+
+# parallel: how many compilers run at a time: one for each CPU, if there is memory
+parallel() {
+	awk -v cpus="$(nproc)" '$1 == "MemTotal:" {
+		fit = int($2 / 1024 / 640)
+		print fit < 1 ? 1 : fit < cpus ? fit : cpus
+	}' "${MEMINFO:-/proc/meminfo}"
+}
+
+# use_cache: the user's compiler cache, or one below $OUT if that cannot be written
+use_cache() {
+	dir=$(ccache -k cache_dir 2>/dev/null) || dir=
+	if [ -z "$dir" ] || ! mkdir -p "$dir" 2>/dev/null || [ ! -w "$dir" ]; then
+		export CCACHE_DIR="$OUT/ccache"
+		note "the compiler cache is $CCACHE_DIR: ${dir:-that of ccache} cannot be written"
 	fi
 }
 
@@ -135,6 +189,7 @@ archive() {
 # archive and at nothing that is installed, with lists of its own in DIR.  Its
 # signature is verified with the distribution's own key.
 private_apt() {
+	command -v apt-get >/dev/null || die "apt-get: not found; $2 needs a Debian"
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	[ -e "$keyring" ] || die "$keyring is missing: install debian-archive-keyring"
 	[ -n "$(archive)" ] || update_lists
@@ -146,27 +201,61 @@ private_apt() {
 	apt_options="-o Dir::Etc::SourceList=$1/sources.list -o Dir::Etc::SourceParts=/dev/null
 		-o Dir::State::Lists=$1/lists -o Dir::State::Status=$1/status -o Dir::Cache=$1/cache
 		-o APT::Architecture=$3 -o APT::Architectures=$3"
-	say "apt-get update, $2 for $3 alone"
-	apt -qq update -o APT::Update::Error-Mode=any
+	note "apt-get update, $2 for $3 alone"
+	as_root=
+	apt update -o APT::Update::Error-Mode=any
+}
+
+# what could not be had when the lists were read, see update_lists
+unreached=
+
+can_be_root() {
+	as_root=
+	[ "$(id -u)" != 0 ] || return 0
+	as_root="sudo -n"
+	sudo -n true 2>/dev/null
+}
+
+# try_apt COMMAND...: apt-get, by $as_root.  What it prints goes to $OUT/apt.log and
+# to $said.  Another apt or dpkg is waited for, for APT_WAIT seconds.
+try_apt() {
+	waited=0
+	# shellcheck disable=SC2086 # words without spaces
+	until said=$(${as_root-} env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get \
+		${apt_options-} -o APT::Sandbox::User=root -o Acquire::Retries=2 \
+		"$@" 2>&1 </dev/null); do
+		keep_said
+		case $said in
+		*'Could not get lock'* | *'Unable to lock'* | *'locked by another process'*) ;;
+		*) return 1 ;;
+		esac
+		[ $waited -lt "${APT_WAIT:-900}" ] || return 1
+		[ $waited != 0 ] || say "waiting for another apt or dpkg to end"
+		sleep 2
+		waited=$((waited + 2))
+	done
+	keep_said
+}
+
+keep_said() {
+	[ ! -d "$OUT" ] || echo "$said" >>"$OUT/apt.log"
+	[ -z "${V-}" ] || echo "$said"
+}
+
+# apt_error: why the last one failed, which may be that no lists could be had before
+apt_error() {
+	error=$(echo "$said" | sed -n 's/^E\(rror\)\{0,1\}: //p' | head -n 1)
+	echo "${unreached:-${error:-apt-get failed, log: $OUT/apt.log}}"
 }
 
 # apt COMMAND...: its first error becomes our one line
 apt() {
-	# shellcheck disable=SC2086 # options without spaces
-	{
-		said=$(apt-get ${apt_options-} -o APT::Sandbox::User=root "$@" 2>&1 >&3) && return
-	} 3>&1
-	why=$(echo "$said" | sed -n 's/^E: //p' | head -n 1)
-	die "${package-packages} cannot be fetched: ${why:-apt-get $1 failed}"
+	try_apt "$@" || die "${package-packages} cannot be fetched: $(apt_error)"
 }
 
 update_lists() {
-	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
-		die "apt's lists are missing or old; run: apt-get update"
-	say "apt-get update"
-	if [ "$(id -u)" = 0 ]; then
-		apt -q update
-	else
-		sudo -n apt-get -q update || die "apt-get update failed"
-	fi
+	can_be_root || die "apt's lists are missing or old; run: apt-get update"
+	note "apt-get update"
+	apt update
+	unreached=$(echo "$said" | sed -n 's/^W\(arning\)\{0,1\}: \(Failed to fetch .*\)/\2/p' | head -n 1)
 }

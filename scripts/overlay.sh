@@ -180,7 +180,7 @@ compute() {
 # link_tree: the first time, a hard-linked copy of pristine
 link_tree() {
 	[ ! -d "$dst" ] || return 0
-	say "$tree/$variant: linked from pristine"
+	note "$tree/$variant: linked from pristine"
 	rm -rf "$src/$variant".part.*
 	cp -al "$pristine" "$src/$variant.part.$$" ||
 		die "$src/$variant: $(or_full "cannot be linked")"
@@ -201,13 +201,13 @@ replace() {
 		rm -f "$dst/$2.part.$$"
 		die "$dst/$2: $(or_full "cannot be written")"
 	fi
-	say "$tree/$variant: $2"
+	note "$tree/$variant: $2"
 }
 
 drop() {
 	dirty
 	rm -f "$dst/$1"
-	say "$tree/$variant: $1 removed"
+	note "$tree/$variant: $1 removed"
 }
 
 # restore FILE: what pristine has, which may be nothing

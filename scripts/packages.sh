@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# packages.sh SERIES ARCH [bench|docs|lint|archs|--list]: install the Debian packages that
-# are missing, with those that only bench, the documentation, lint or the machines
-# of other architectures take
+# packages.sh SERIES ARCH [bench|docs|lint|archs|--list|--missing]: install the Debian
+# packages that are missing, with those that only bench, the documentation, lint or
+# the machines of other architectures take; or print them all, or those that are missing
 #
-# As root, or with a sudo that asks nothing, they are installed; otherwise the
-# one line to run is printed and the exit status is 1.
+# What counts is that commands, headers and libraries are here, from wherever: with
+# all of them no package tool is needed.  Without apt, those that are not are named.
+# As root, or with a sudo that asks nothing, packages are installed; otherwise
+# the one line to run is printed and the exit status is 1.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -39,24 +41,49 @@ packages() {
 	esac
 }
 
+# wants PACKAGE: what is taken of it, which may come from elsewhere
+wants() {
+	case $1 in
+	binutils) echo ld readelf ;;
+	libc6-dev) echo stdio.h linux/types.h libc.a ;;
+	libelf-dev) echo gelf.h ;;
+	libssl-dev) echo openssl/ssl.h ;;
+	libdrm-dev) echo libdrm.pc ;;
+	perl) echo File::Find ;;
+	xz-utils) echo xz ;;
+	pkgconf) echo pkg-config ;;
+	netpbm) echo pnmtopng ;;
+	gnuplot-nox) echo gnuplot ;;
+	python3-sphinx) echo sphinx-build ;;
+	qemu-system-x86) echo qemu-system-x86_64 ;;
+	qemu-system-arm) echo qemu-system-aarch64 ;;
+	gcc-*-linux-gnu*) echo "${1#gcc-}-gcc" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# here THING: a header, a library, a Perl module or a command
+here() {
+	case $1 in
+	*.h) echo "#include <$1>" | gcc -E - ;;
+	*.a) [ -e "$(gcc -print-file-name="$1")" ] ;;
+	*.pc) pkg-config --exists "${1%.pc}" ;;
+	*::*) perl -M"$1" -e 1 ;;
+	*) command -v "$1" ;;
+	esac >/dev/null 2>&1
+}
+
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# missing: packages of which something is not here, and what that is
 missing() {
-	# shellcheck disable=SC2046 # a list
-	dpkg-query -W -f '${db:Status-Status} ${Package}\n' $(packages "$1") 2>/dev/null |
-		awk '$1 == "installed" { print $2 }' >"$tmp"
-	packages "$1" | tr ' ' '\n' | grep -vxFf "$tmp" || true
-}
-
-# as_root COMMAND...: run it, if that takes no password
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	else
-		sudo -n "$@"
-	fi
-}
-
-can_be_root() {
-	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+	for package in $(packages "$1"); do
+		for thing in $(wants "$package"); do
+			here "$thing" || installed "$package" || echo "$package $thing"
+		done
+	done
 }
 
 lists_lack() {
@@ -68,9 +95,7 @@ lists_lack() {
 
 # update WORD...: apt's lists, unless they know all of that
 update() {
-	lists_lack "$*" || return 0
-	say "apt-get update"
-	as_root apt-get -q update >&2 || die "apt-get update failed"
+	! lists_lack "$*" || update_lists
 }
 
 # known PACKAGE...: those that this release has
@@ -85,26 +110,37 @@ known() {
 }
 
 install() {
-	update "$1"
+	updated=
+	if lists_lack "$1"; then
+		update_lists
+		updated=1
+	fi
 	# shellcheck disable=SC2086 # a list
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		--no-install-recommends install $1 ||
-		die "apt-get could not install: $1"
+	set -- -y --no-install-recommends install $1
+	try_apt "$@" && return
+	# lists that are old name files that are gone
+	[ "$updated" ] || {
+		update_lists
+		try_apt "$@" && return
+	}
+	die "packages cannot be installed: $(apt_error)"
 }
 
-[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|archs|--list]"
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|archs|--list|--missing]"
 for=${3-}
 if [ "${3-}" = --list ]; then
 	packages "$1/$2"
 	exit
 fi
+lacking=$(missing "$1/$2")
+[ "$for" != --missing ] || {
+	echo "$lacking"
+	exit
+}
+[ -n "$lacking" ] || exit 0
+lack=$(echo "$lacking" | cut -d ' ' -f 1 | uniq | paste -sd ' ')
 command -v apt-get >/dev/null ||
-	die "apt-get: not found; this runs on Debian"
-tmp=$(mktemp)
-trap 'rm -f "$tmp"' EXIT
-lack=$(missing "$1/$2" | tr '\n' ' ')
-lack=${lack% }
-[ -n "$lack" ] || exit 0
+	die "not found, please install: $(echo "$lacking" | cut -d ' ' -f 2 | paste -sd ' ')"
 can_be_root || die "packages are missing; run: apt-get install --no-install-recommends $lack"
 if [ "$for" = archs ]; then
 	update "$lack"
@@ -112,5 +148,6 @@ if [ "$for" = archs ]; then
 	lack=$(known $lack)
 	[ -n "$lack" ] || exit 0
 fi
-say "installing $lack"
+step packages "install $(echo "$lack" | wc -w) packages"
+note "installing $lack"
 install "$lack"

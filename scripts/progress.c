@@ -3,7 +3,7 @@
  * progress: run a command, keep its output in a log, show how far it is.
  *
  * On a terminal one live line says what runs, how many objects of how many are
- * done, for how long, and the current file; elsewhere a line every 20 seconds.
+ * done, for how long, and the current file; elsewhere a short line every minute.
  * With --if-long, nothing is said of a command that took under two seconds.
  * An object is a line of kbuild's, "  CC      mm/vmap.o".  When the command
  * fails, the last error lines and the path of the log are printed.  The exit
@@ -26,7 +26,7 @@
 
 #define LINES		12
 #define LINE_MAX_LEN	1024
-#define PIPE_PERIOD	20.0	/* seconds between lines when not on a terminal */
+#define PIPE_PERIOD	60.0	/* seconds between lines when not on a terminal */
 #define TTY_PERIOD	0.2
 #define STATUS_FULL	ENOSPC	/* exit status when the disk was full */
 
@@ -132,16 +132,24 @@ static int format_status(char *buf, size_t size)
 			sec / 60, sec % 60);
 }
 
+/* Behind what is done, the file at hand */
+static const char *with_current(char *buf, size_t size)
+{
+	const size_t len = strlen(buf);
+
+	snprintf(buf + len, size - len, "  %s", job.current);
+	return buf;
+}
+
 static void show(void)
 {
 	char buf[1024];
-	int len = format_status(buf, sizeof(buf) - sizeof(job.current) - 3);
 
-	snprintf(buf + len, sizeof(buf) - len, "  %s", job.current);
+	format_status(buf, sizeof(buf));
 	if (job.tty)
-		printf("\r\033[K%.*s", terminal_width() - 1, buf);
+		printf("\r\033[K%.*s", terminal_width() - 1, with_current(buf, sizeof(buf)));
 	else
-		printf("%s\n", buf);
+		puts(buf);
 	fflush(stdout);
 	job.shown = now();
 }

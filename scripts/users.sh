@@ -13,7 +13,7 @@ set -eu
 users() {
 	kernel=$1
 	shift
-	say "$kernel $series $arch, icount"
+	note "$kernel $series $arch, icount"
 	"$top/scripts/boot.sh" "$series" "$arch" "$kernel" icount users "$@" ||
 		die "the users failed in $kernel, logs: $out/log/$kernel-users.*"
 }

@@ -6,9 +6,11 @@
  * console is only read for kernel splats. See usage below for the contract.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <regex.h>
 #include <signal.h>
@@ -24,7 +26,8 @@
 
 #define TICK_MS		50
 #define TICK_BYTES	1048576UL	/* read between two looks at the limits */
-#define HEARTBEAT	10.0		/* seconds between lines, not on a terminal */
+#define HEARTBEAT	60.0		/* seconds between lines, not on a terminal */
+#define WIDTH		79		/* of these lines */
 #define REPAINT		0.2		/* and between changes of the line on one */
 #define LINE_SIZE	4096
 #define FLOOD_BYTES	(32UL << 20)	/* from the console or the port */
@@ -48,15 +51,17 @@ static const char usage[] =
 	"                   that is one. With '@@ allow TEXT', it need not come. A KUnit test\n"
 	"                   allows as much by the lines ': expects warnings of TEXT' and\n"
 	"                   ': expects no more warnings'.\n"
-	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never. Defaults:\n"
+	"  --limit STAGE=S  kill the guest after S seconds in STAGE, 0: never; for how long\n"
+	"                   QEMU waited for a busy CPU does not count. Defaults:\n"
 	"                   boot=120 init=20 kselftest=1800 kunit=120 run=300 shell=0\n"
 	"                   shutdown=20 other=300 (other: stages not listed)\n"
 	"  --cmd FILE       write the QEMU command to FILE as well\n"
 	"  --outcome FILE   and how it ended, with the lines around a first splat\n"
 	"  --file NAME=FILE what it writes to another port, NAME; found before the first\n"
+	"  --verbose        show the command, the stages, and what QEMU says as well\n"
 	"  --quiet          show only failures and the outcome\n"
 	"  --scan CONSOLE   print the lines of a console log that match; run nothing\n"
-	"Appended to the command, which is printed so that it can be pasted:\n"
+	"Appended to the command, which can be pasted:\n"
 	"  -chardev file,id=vmrun_console,path=FILE -serial chardev:vmrun_console\n"
 	"  -device virtio-serial-pci -chardev file,id=vmrun_port,path=FILE\n"
 	"  -device virtserialport,chardev=vmrun_port,name=org.kernel.vmap.0\n"
@@ -91,7 +96,7 @@ struct feed {
 };
 
 static struct {
-	bool quiet, tty, made_dir;
+	bool quiet, verbose, tty, made_dir;
 	const char *deny, *scan, *cmd, *outcome;
 	char *file_port;		/* NAME of --file */
 	const char *file;
@@ -111,6 +116,7 @@ static struct {
 static struct {
 	char stage[NAME_SIZE];		/* on the port */
 	double since;
+	double waited;			/* of QEMU, until then */
 	bool booted;			/* init was seen */
 	bool ended, garbled;		/* so was "@@ end"; it does not fit */
 	struct ktap ktap;
@@ -119,6 +125,7 @@ static struct {
 } guest = { .stage = "boot" };
 
 static void judge_line(const char *line);
+static double waited_for_cpu(void);
 
 static struct {
 	regex_t regex;
@@ -162,14 +169,14 @@ static void clear_status(void)
 /* The guest may write anything; a terminal gets only what can be seen. */
 static void put_visible(FILE *out, const char *text, int width)
 {
-	for (; *text && width; text++, width--)
+	for (; *text && width > 0; text++, width--)
 		fputc(iscntrl((unsigned char)*text) && *text != '\t' ? '?' : *text, out);
 }
 
 static void say_line(const char *text)
 {
 	clear_status();
-	put_visible(stdout, text, -1);
+	put_visible(stdout, text, INT_MAX);
 	putchar('\n');
 	fflush(stdout);
 }
@@ -189,7 +196,8 @@ static void show_status(void)
 		clear_status();
 	}
 	fputs(head, stdout);
-	put_visible(stdout, guest.last, opt.tty ? size.ws_col - (int)strlen(head) - 1 : -1);
+	put_visible(stdout, guest.last,
+		    (opt.tty ? size.ws_col - 1 : WIDTH) - (int)strlen(head));
 	if (!opt.tty)
 		putchar('\n');
 	fflush(stdout);
@@ -201,9 +209,10 @@ static void enter_stage(const char *name)
 
 	snprintf(guest.stage, sizeof(guest.stage), "%s", name);
 	guest.since = now();
+	guest.waited = waited_for_cpu();
 	guest.shown = guest.since;
 	guest.last[0] = 0;
-	if (opt.quiet)
+	if (!opt.verbose)
 		return;
 	snprintf(text, sizeof(text), "vm-run: %5.1f s: %s", guest.since - qemu.began, name);
 	say_line(text);
@@ -375,7 +384,7 @@ static void print_splat(FILE *out)
 	fprintf(out, "vm-run: first of %lu lines of %s that match:\n", splat.hits, console.path);
 	for (int i = 0; i < splat.nr; i++) {
 		fputs(i == splat.first ? " > " : "   ", out);
-		put_visible(out, splat.text[i], -1);
+		put_visible(out, splat.text[i], INT_MAX);
 		fputc('\n', out);
 	}
 }
@@ -518,7 +527,7 @@ static bool floods(const struct feed *f)
 	return !fstat(f->fd, &st) && (unsigned long)st.st_size > FLOOD_BYTES;
 }
 
-/* QEMU's stdout and stderr: shown, and the end kept. */
+/* QEMU's stdout and stderr: the end is kept. */
 static void read_errors(int fd)
 {
 	char buf[1024];
@@ -526,7 +535,7 @@ static void read_errors(int fd)
 	ssize_t n;
 
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		if (!opt.quiet) {
+		if (opt.verbose) {
 			clear_status();
 			fwrite(buf, 1, n, stdout);
 		}
@@ -555,6 +564,44 @@ static double limit_of(const char *stage)
 	return other;
 }
 
+/*
+ * For how many seconds QEMU was ready to run and had no CPU: the most of any of its
+ * threads so far, 0 where the kernel does not say.
+ */
+static double waited_for_cpu(void)
+{
+	static double most;
+	char path[64 + NAME_MAX];
+	const struct dirent *e;
+	unsigned long long ns;
+	DIR *tasks;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", qemu.pid);
+	tasks = opendir(path);
+	while (tasks && (e = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", qemu.pid, e->d_name);
+		in = *e->d_name == '.' ? NULL : fopen(path, "re");
+		if (!in)
+			continue;
+		if (fscanf(in, "%*u %llu", &ns) == 1 && ns / 1e9 > most)
+			most = ns / 1e9;
+		fclose(in);
+	}
+	if (tasks)
+		closedir(tasks);
+	return most;
+}
+
+/* A machine that is busy with other things is no guest that hangs. */
+static bool is_over(double limit)
+{
+	const double passed = now() - guest.since;
+
+	return limit > 0 && passed > limit &&
+	       passed - (waited_for_cpu() - guest.waited) > limit;
+}
+
 static void kill_qemu(void)
 {
 	kill(-qemu.pid, SIGKILL);
@@ -562,13 +609,11 @@ static void kill_qemu(void)
 
 static void check_limits(void)
 {
-	const double limit = limit_of(guest.stage);
-
 	if (qemu.expired || qemu.flooded)
 		return;
 	if (floods(&console) || floods(&port))
 		qemu.flooded = true;
-	else if (limit > 0 && now() - guest.since > limit)
+	else if (is_over(limit_of(guest.stage)))
 		qemu.expired = true;
 	else
 		return;
@@ -800,9 +845,9 @@ static unsigned long print_failures(void)
 		if (!failed++)
 			puts("vm-run: failed:");
 		fputs("  ", stdout);
-		put_visible(stdout, k->item[i].path, -1);
+		put_visible(stdout, k->item[i].path, INT_MAX);
 		fputs(*k->item[i].why ? ": " : "", stdout);
-		put_visible(stdout, k->item[i].why, -1);
+		put_visible(stdout, k->item[i].why, INT_MAX);
 		putchar('\n');
 	}
 	return failed;
@@ -850,6 +895,8 @@ static enum outcome finish(enum outcome outcome, const char *detail)
 	out = fopen(opt.outcome, "we");
 	if (!out)
 		err(MISUSE, "%s", opt.outcome);
+	/* As of when the last stage began. */
+	fprintf(out, "vm-run: QEMU waited for a CPU: %.3f s\n", guest.waited);
 	print_outcome(out, outcome, detail);
 	if (fclose(out))
 		err(MISUSE, "%s", opt.outcome);
@@ -889,6 +936,7 @@ static enum outcome unfinished(void)
 static enum outcome conclude(void)
 {
 	const unsigned long failed = print_failures();
+	const double passed = now() - qemu.began;
 	unsigned long skipped = 0;
 	char text[512];
 
@@ -908,7 +956,7 @@ static enum outcome conclude(void)
 	for (size_t i = 0; i < guest.ktap.nr; i++)
 		skipped += guest.ktap.item[i].skip;
 	snprintf(text, sizeof(text), "%lu passed, %lu failed, %lu skipped in %.1f s",
-		 guest.ktap.passed, failed, skipped, now() - qemu.began);
+		 guest.ktap.passed, failed, skipped, passed);
 	return finish(failed ? FAILED : PASSED, text);
 }
 
@@ -980,6 +1028,7 @@ static void parse_options(int argc, char **argv)
 		{ "file", required_argument, NULL, 'f' },
 		{ "scan", required_argument, NULL, 's' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -1013,6 +1062,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'q':
 			opt.quiet = true;
+			break;
+		case 'v':
+			opt.verbose = true;
 			break;
 		default:
 			help(c == 'h');
@@ -1057,7 +1109,7 @@ int main(int argc, char **argv)
 	open_feed(&port, "port");
 	command = full_command(argv + optind, argc - optind);
 	save_command(command);
-	if (!opt.quiet)
+	if (opt.verbose)
 		print_command(stdout, command);
 
 	run_qemu(command);
@@ -1066,7 +1118,7 @@ int main(int argc, char **argv)
 		       strsignal(qemu.signal));
 		return 128 + qemu.signal;
 	}
-	if (opt.quiet && (splat.hits || !guest.ended))
+	if (!opt.verbose && !opt.cmd && (splat.hits || !guest.ended))
 		print_command(stdout, command);
 	outcome = conclude();
 	fflush(stdout);

@@ -9,8 +9,9 @@
 #
 # GEN_INIT_CPIO	the kernel's own cpio writer, from a build directory
 # SYSROOT	where the guest's programs and libraries are taken from; empty
-#		for this machine's. It needs mksh, toybox and libc (Debian), and
-#		gives tr and dd (coreutils) if it has them.
+#		for this machine's. It needs mksh, toybox, kmod and libc, and gives
+#		tr and dd (coreutils) if it has them. Links in it may be absolute:
+#		they lead to its own files.
 #
 # /bin/sh is mksh, all else in the user land is toybox but for tr, which
 # run_kselftest.sh can do without but is better with, dd, and kmod, whose
@@ -39,12 +40,53 @@ writer=${GEN_INIT_CPIO:-}
 for extra; do
 	[ -f "$extra" ] || die "$extra: no such file"
 done
-# An absolute link, which would lead out of the sysroot.
-mksh=$sysroot$(readlink "$sysroot/bin/mksh-static") || die "$sysroot/bin/mksh-static is missing: install mksh"
-toybox=$sysroot/usr/bin/toybox
-for program in "$mksh" "$toybox"; do
-	[ -f "$program" ] || die "$program is missing: install ${program##*/}"
-done
+
+# real PATH: the file in the sysroot that it is in the end. Every link on the way
+# is followed, and none leads out of the sysroot.
+real()
+{
+	rest=$1
+	path=
+	links=0
+	while [ "$rest" ]; do
+		part=${rest%%/*}
+		rest=${rest#"$part"}
+		rest=${rest#/}
+		case $part in
+		'' | .) continue ;;
+		..)
+			path=${path%/*}
+			continue ;;
+		esac
+		if target=$(readlink "$sysroot$path/$part") && [ $links -lt 40 ]; then
+			links=$((links + 1))
+			rest=$target/$rest
+			case $target in /*) path= ;; esac
+		else
+			path=$path/$part
+		fi
+	done
+	echo "$sysroot$path"
+}
+
+# first_of NAME PATH...: the first that is a file; NAME is what to install
+first_of()
+{
+	package=$1
+	shift
+	for path; do
+		path=$(real "$path")
+		[ ! -f "$path" ] || {
+			echo "$path"
+			return
+		}
+	done
+	die "$path is missing: install $package"
+}
+
+mksh=$(first_of mksh /bin/mksh-static /bin/mksh) || exit 1
+toybox=$(first_of toybox /usr/bin/toybox /bin/toybox) || exit 1
+kmod=$(first_of kmod /usr/sbin/kmod /bin/kmod) || exit 1
 # The list of applets comes from the toybox of this machine, which can be run.
 command -v toybox >/dev/null || die "toybox is missing: install toybox"
 
@@ -65,10 +107,10 @@ copy_programs()
 		[ "$path" = bin/toybox ] || ln -sf /bin/toybox "$root/$path"
 	done
 	for program in tr dd; do
-		[ ! -f "$sysroot/usr/bin/$program" ] ||
-			cp "$sysroot/usr/bin/$program" "$root/usr/bin/$program"
+		path=$(real "/usr/bin/$program")
+		[ ! -f "$path" ] || cp "$path" "$root/usr/bin/$program"
 	done
-	cp "$sysroot/bin/kmod" "$root/bin/kmod" || die "$sysroot/bin/kmod is missing: install kmod"
+	cp "$kmod" "$root/bin/kmod"
 	for path in sbin/modprobe sbin/insmod sbin/rmmod sbin/modinfo sbin/lsmod; do
 		ln -sf /bin/kmod "$root/$path"
 		rm -f "$root/usr/$path" "$root/bin/${path##*/}"
@@ -107,11 +149,16 @@ triplet()
 	esac
 }
 
+# copy_library NAME: to where it is found, which is where the guest looks, too
 copy_library()
 {
-	for dir in "lib/$arch" "usr/lib/$arch" lib usr/lib; do
-		if [ -f "$sysroot/$dir/$1" ]; then
-			cp -L "$sysroot/$dir/$1" "$root/lib/$arch/$1"
+	for dir in "lib/$arch" "usr/lib/$arch" lib64 usr/lib64 lib usr/lib; do
+		[ ! -e "$root/$dir/$1" ] || return 0
+		library=$(real "/$dir/$1")
+		if [ -f "$library" ]; then
+			mkdir -p "$root/$dir"
+			cp "$library" "$root/$dir/$1"
+			more=yes
 			return
 		fi
 	done
@@ -128,14 +175,12 @@ copy_needed()
 		case $name in
 		/*)
 			[ ! -e "$root$name" ] || continue
-			[ -f "$sysroot$name" ] || die "$sysroot$name: no such file"
+			library=$(real "$name")
+			[ -f "$library" ] || die "$sysroot$name: no such file"
 			mkdir -p "$root${name%/*}"
-			cp -L "$sysroot$name" "$root$name"
+			cp "$library" "$root$name"
 			more=yes ;;
-		*)
-			[ ! -e "$root/lib/$arch/$name" ] || continue
-			copy_library "$name"
-			more=yes ;;
+		*) copy_library "$name" ;;
 		esac
 	done
 }

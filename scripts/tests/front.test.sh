@@ -30,6 +30,14 @@ overlays_first() {
 	printf '%s\n' scripts/overlay scripts/build | diff - out >out.diff
 }
 
+# spaced: this Makefile, in a directory with a space in its name
+spaced() {
+	mkdir "a b"
+	cp "$top/Makefile" "a b/"
+	ln -s "$top/scripts" "a b/scripts"
+	refuses 'CURDIR=.*a b: a path without spaces' make -s -C "a b"
+}
+
 test_variables() {
 	check "KERNEL=5.10 is refused" refuses 'KERNEL=5.10: not one of 6.12 7.3' front KERNEL=5.10
 	check "an empty KERNEL is refused" refuses 'KERNEL=: not one of' front KERNEL=
@@ -42,6 +50,9 @@ test_variables() {
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
 	check "OUT with a space is refused" refuses 'OUT=.*without spaces' \
 		make -s -C "$top" OUT='a b'
+	check "a clone in a path with a space" spaced
+	check "another locale" refuses 'KERNEL=5.10: not one of 6.12 7.3' \
+		env LC_ALL=tr_TR.UTF-8 LANGUAGE=de:tr make -s -C "$top" OUT="$tmp/out.d" KERNEL=5.10
 	check "OUT=/ is refused" refuses 'OUT=/: a directory of its own' make -s -C "$top" OUT=/
 	check "make help says what there is" prints '^make check' front help
 	check "no refusal has made anything" [ ! -e out.d ]
@@ -115,6 +126,13 @@ git_tree() {
 	copy_of mm/untracked.c && ! copy_of mm/x.o
 }
 
+# of_another_series: without KERNEL, the series is that of the tree
+of_another_series() {
+	kernel seven.d 3
+	sed -i 's/^VERSION = 6/VERSION = 7/' seven.d/Makefile
+	prints '^scripts/fetch.sh 7.3$' front -n KERNEL_SRC="$tmp/seven.d" fetch
+}
+
 test_kernel_src() {
 	kernel src.d 12
 	kernel other.d 6
@@ -127,6 +145,9 @@ test_kernel_src() {
 		front KERNEL_SRC="$tmp/empty.d" packages
 	check "KERNEL_SRC of another series" refuses 'a tree of 6.6, not of 6.12' \
 		front KERNEL_SRC="$tmp/other.d" packages
+	check "KERNEL_SRC of another series than KERNEL" refuses 'a tree of 6.6, not of 6.12[.]' \
+		front KERNEL=6.12 KERNEL_SRC="$tmp/other.d" packages
+	check "KERNEL is that of KERNEL_SRC" of_another_series
 	check "KERNEL_SRC is copied, and not written to" copies
 	check "copied again, nothing changes" silent fetch KERNEL_SRC=src.d
 	check "what a build has made is not copied" leaves_out_products
@@ -195,7 +216,7 @@ continues() {
 	mkdir -p out.d/dl/deb.part.1 out.d/src/6.12/unpack.part.1/linux-source-6.12
 	: >out.d/dl/deb.part.1/half
 	fake_deb out.d/dl/linux-source-6.12_6.12.1_all.deb
-	prints 'unpacking' fetch A=1 || return 1
+	prints 'unpack ' fetch A=1 || return 1
 	find out.d -name '*.part.*' >out
 	[ ! -s out ] && [ -e out.d/src/6.12/pristine/mm/vmalloc.c ] &&
 		silent fetch A=1
@@ -209,6 +230,50 @@ broken_deb() {
 		[ ! -e out.d/dl/linux-source-6.12_6.12.1_all.deb ]
 }
 
+# old_lists: they name a package that is gone, and its successor is there
+old_lists() {
+	fake_deb repo.d/new.deb
+	cat >repo.d/Packages <<-END
+		Package: linux-source-6.12
+		Version: 6.12.2
+		Architecture: all
+		Maintainer: nobody
+		Filename: ./new.deb
+		Size: $(wc -c <repo.d/new.deb)
+		SHA256: $(sha256sum <repo.d/new.deb | cut -d ' ' -f 1)
+		Description: new
+	END
+	prints 'unpack linux-source-6.12' fetch APT_CONFIG="$tmp/apt.conf" || return 1
+	[ -e out.d/src/6.12/pristine/mm/vmalloc.c ] || return 1
+	rm -rf out.d/src/6.12/pristine out.d/dl/*
+}
+
+# unreachable: an archive that nothing answers for
+unreachable() {
+	echo "deb [trusted=yes] http://127.0.0.1:9/ ./" >apt.d/sources
+	rm -rf apt.d/lists apt.d/cache
+	mkdir -p apt.d/lists/partial apt.d/cache/archives/partial
+	one_error 'linux-source-6.12 cannot be fetched: Failed to fetch .*127.0.0.1' \
+		fetch APT_CONFIG="$tmp/apt.conf"
+}
+
+# busy_apt: another one has the lock of the lists, for two seconds
+busy_apt() {
+	: >apt.d/sources
+	rm -f held
+	perl -MFcntl -e 'open F, ">>", "apt.d/lists/lock" or die;
+		my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+		fcntl(F, F_SETLK, $lock) or die;
+		open H, ">", "held"; sleep 2' &
+	holder=$!
+	sleep 0.5
+	[ -e held ] || return 1
+	run fetch APT_CONFIG="$tmp/apt.conf"
+	wait $holder
+	grep -q 'waiting for another apt' out && ! grep -q 'lock' out &&
+		grep -q 'linux-source-6.12 cannot be fetched: ' out
+}
+
 test_package() {
 	no_apt
 	check "a package that apt does not know" one_error 'linux-source-6.12 cannot be fetched: ' \
@@ -219,6 +284,11 @@ test_package() {
 	gone_source
 	check "a package that cannot be downloaded" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"
+	if [ "$(id -u)" = 0 ]; then
+		check "lists that are old are read again" old_lists
+		check "an archive that cannot be reached" unreachable
+		check "another apt that has the lists is waited for" busy_apt
+	fi
 	check "an interrupted fetch and unpack is cleared and repeated" continues
 	check "a package that is cut short" broken_deb
 }
@@ -231,6 +301,17 @@ small_disk() {
 	unshare -m sh -c 'mount -t tmpfs -o size=4m tmpfs disk && exec "$@"' sh "$@"
 }
 
+# fills_up: the disk is too small for a copy of KERNEL_SRC, and nothing knew
+fills_up() {
+	kernel big.d 12
+	head -c 6000000 /dev/zero >big.d/mm/big.c
+	# shellcheck disable=SC2016 # for the shell inside
+	refuses 'KERNEL_SRC=.*big.d: .*disk is full$' small_disk sh -c '
+		mkdir disk/host && cp out.d/host/progress disk/host/
+		SPACE=1 OUT=$PWD/disk KERNEL_SRC=$PWD/big.d "$1/scripts/fetch.sh" 6.12 | grep -v "^fetch: copy"
+		[ ! -e disk/src/6.12-*/pristine ] && exit 1' sh "$top"
+}
+
 test_disk() {
 	if ! small_disk true 2>/dev/null; then
 		check "a full disk # SKIP needs mount" true
@@ -238,6 +319,217 @@ test_disk() {
 	fi
 	check "a full disk" refuses 'disk: [0-9]+ MB free, the kernel source with two builds needs about' \
 		small_disk make -s -C "$top" OUT="$tmp/disk" packages
+	check "a disk that fills up half-way" fills_up
+}
+
+# --- packages -------------------------------------------------------------
+
+# path_without NAME...: $tmp/bin has all commands but these
+path_without() {
+	rm -rf bin
+	mkdir bin
+	for dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
+		ln -s $dir/* bin/ 2>/dev/null || :
+	done
+	for name; do
+		rm -f bin/"$name"
+	done
+}
+
+packages() {
+	env PATH="$tmp/bin" OUT="$tmp/out.d" "$top/scripts/packages.sh" 6.12 x86_64
+}
+
+# fake NAME: the text of that command comes from standard input
+fake() {
+	rm -f "bin/$1"
+	cat >"bin/$1"
+	chmod +x "bin/$1"
+}
+
+# fake_apt: flex is not here, and apt-get takes the words of what it is to do
+fake_apt() {
+	path_without flex dpkg-query sudo
+	rm -f updated tried
+	echo 'echo "  Candidate: 1"' | fake apt-cache
+	fake apt-get
+}
+
+gets_flex='ln -s /bin/true bin/flex'
+
+busy_dpkg() {
+	fake_apt <<-END
+		#!/bin/sh
+		[ -e tried ] || { touch tried; echo "E: Could not get lock /var/lib/dpkg/lock-frontend" >&2; exit 100; }
+		$gets_flex
+	END
+	prints '^packages: waiting for another apt or dpkg to end$' packages && [ -e bin/flex ]
+}
+
+old_package_lists() {
+	fake_apt <<-END
+		#!/bin/sh
+		case "\$*" in *update*) touch updated; exit ;; esac
+		[ -e updated ] || { echo "E: Failed to fetch flex.deb  404" >&2; exit 100; }
+		$gets_flex
+	END
+	prints 'install 1 packages' packages && [ -e bin/flex ]
+}
+
+no_network() {
+	fake_apt <<-END
+		#!/bin/sh
+		echo "Err:1 flex" >&2
+		echo "E: Failed to fetch flex.deb  Could not connect" >&2
+		exit 100
+	END
+	one_error '^packages: .*: Failed to fetch flex.deb  Could not connect$' packages
+}
+
+no_sudo() {
+	fake_apt <<-END
+		#!/bin/sh
+		exit 100
+	END
+	echo 'echo 1000' | fake id
+	refuses '^packages: packages are missing; run: apt-get install --no-install-recommends flex$' packages
+}
+
+test_packages() {
+	if ! "$top/scripts/packages.sh" 6.12 x86_64 </dev/null >/dev/null 2>&1; then
+		check "packages # SKIP some are missing here" true
+		return
+	fi
+	path_without apt-get apt-cache dpkg dpkg-query dpkg-deb
+	check "no package tool, and all is here" silent packages
+	check "no package tool, and no kernel source" \
+		refuses 'apt-get: not found; give a kernel tree of 6.12: make KERNEL_SRC=DIR$' \
+		fetch PATH="$tmp/bin"
+	rm bin/flex bin/bison
+	check "no package tool, and something is missing" \
+		refuses '^packages: not found, please install: flex bison$' packages
+	check "no root, no sudo" no_sudo
+	check "no network" no_network
+	check "lists of packages that are old" old_package_lists
+	check "another dpkg is waited for" busy_dpkg
+}
+
+# --- new systems ----------------------------------------------------------
+
+# release ARG...: as root, as far as check-release.sh can tell
+release() {
+	env PATH="$tmp/bin:$PATH" OUT="$tmp/out.d" "$top/scripts/check-release.sh" "$@"
+}
+
+test_release() {
+	rm -rf bin
+	mkdir bin
+	echo 'echo 1000' | fake id
+	check "a new system takes root" refuses '^check-release: a debootstrap takes root$' release
+	echo 'echo 0' | fake id
+	if command -v debootstrap >/dev/null; then
+		check "a release that is none" refuses '^check-release: sarge-ng: debootstrap does not know it$' \
+			release sarge-ng
+	else
+		check "no debootstrap" \
+			refuses '^check-release: debootstrap: not found; run: apt-get install debootstrap$' release
+	fi
+}
+
+# --- small and busy machines ----------------------------------------------
+
+# lib COMMAND...: of lib.sh
+lib() {
+	# shellcheck disable=SC2016 # for the shell inside
+	OUT=$tmp/out.d sh -c '. "${0%/*}/lib.sh"; "$@"' "$top/scripts/x" "$@"
+}
+
+# memory MB: of a machine, all of it free
+memory() {
+	printf 'MemTotal: %d kB\nMemAvailable: %d kB\nSwapFree: 0 kB\n' $(($1 * 1024)) $(($1 * 1024)) >meminfo
+	export MEMINFO="$tmp/meminfo"
+}
+
+one_core() {
+	# shellcheck disable=SC2016 # for the shell inside
+	OUT=$tmp/out.d taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" \
+		sh -c '. "${0%/*}/lib.sh"; parallel' "$top/scripts/x"
+}
+
+test_small() {
+	memory 64000
+	check "one core" prints '^1$' one_core
+	memory 800
+	check "little memory: one compiler at a time" prints '^1$' lib parallel
+	mkdir -p out.d/6.12-x86_64/patched/arch/x86/boot
+	: >out.d/6.12-x86_64/initramfs.cpio
+	: >out.d/6.12-x86_64/patched/arch/x86/boot/bzImage
+	check "too little memory for a guest" \
+		refuses '^boot: a guest takes 2000 MB of memory, 800 are free: ' \
+		env OUT="$tmp/out.d" ACCEL=tcg "$top/scripts/boot.sh" 6.12 x86_64 patched icount x run true
+	unset MEMINFO
+}
+
+cache() {
+	# shellcheck disable=SC2016 # for the shell inside
+	env -u CCACHE_DIR "$@" OUT="$tmp/out.d" sh -c '. "${0%/*}/lib.sh"; use_cache; ccache -k cache_dir' \
+		"$top/scripts/x"
+}
+
+test_home() {
+	check "a home that can be written" prints "^$tmp/home/" cache HOME="$tmp/home"
+	check "a home that cannot" prints "^$tmp/out.d/ccache\$" cache HOME=/proc/nobody
+	check "no home" prints "^$tmp/out.d/ccache\$" cache HOME=/nonexistent/home XDG_CACHE_HOME=/proc/x
+}
+
+# --- terminals ------------------------------------------------------------
+
+# narrow COMMAND: on a terminal of 60 columns; its lines, without what moves the cursor
+narrow() {
+	script -qec "stty cols 60; $1" /dev/null </dev/null | tr '\r' '\n' | sed 's/\x1b\[K//g'
+}
+
+compiling="printf '  CC      a/very/long/directory/for/a/file/of/the/kernel/whose/name/is/long.o\n'; sleep 0.5; echo"
+
+fits_narrow() {
+	narrow "$tools/progress --title 'build stock 6.12 x86_64' --expect 1720 -- sh -c \"$compiling\"" >out
+	grep -q '1 of 1720 objects' out && ! grep -qE '.{61}' out
+}
+
+# plain COMMAND...: no control characters in what it prints
+plain() {
+	run "$@"
+	[ "$got" = 0 ] && ! tr -d '\n' <out | grep -q '[[:cntrl:]]'
+}
+
+plan() {
+	OUT=$tmp/none.d "$top/scripts/plan.sh" "$1" 6.12 x86_64 "stock patched" ${2+"$2"}
+}
+
+says_how_long() {
+	prints '^make: about [0-9]+ minutes, of which [0-9]+ minutes to build$' plan all || return 1
+	! grep -qE '.{61}' out || return 1
+	prints '^make check: about [0-9]+ minutes, of which ' plan check
+}
+
+counts_steps() {
+	STEPS=$(plan all --steps) BEGUN=$(date +%s)
+	export STEPS BEGUN
+	prints '^\[4/7 0:0[0-9]\] build$' lib step build-patched build
+	result=$?
+	unset STEPS BEGUN
+	return $result
+}
+
+test_terminals() {
+	check "no terminal: no control characters" plain \
+		"$tools/progress" --title "build stock" --expect 9 -- sh -c "$compiling"
+	if command -v script >/dev/null; then
+		check "a terminal of 60 columns" fits_narrow
+	fi
+	check "says how long it is likely to take" says_how_long
+	check "says which step of how many it is" counts_steps
+	check "other steps have no number" prints '^x: here$' lib step none here
 }
 
 # --- the accelerator ------------------------------------------------------
@@ -269,5 +561,10 @@ check "an OUT that holds somebody's files is neither used nor cleaned" somebodys
 test_kernel_src
 test_package
 test_disk
+test_packages
+test_release
+test_small
+test_home
+test_terminals
 test_accel
 finish

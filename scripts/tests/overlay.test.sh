@@ -127,7 +127,7 @@ sed -n '/^int$/,$p' $pristine/mm/walk.c | knows mm/walk.c:old
 knows mm/heap.c <$pristine/mm/heap.c
 
 overlay() {
-	OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+	OUT=$tmp/out.d V=1 repo/scripts/overlay.sh 6.12 patched
 }
 
 # changed FILE SED: a tree of somebody's own, in which a file differs

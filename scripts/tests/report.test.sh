@@ -47,14 +47,36 @@ runs() {
 		run_of rfc $part 50
 		run_of patched $part 10
 	done
+	echo run >$log/bench-wall.jobs
 	sed -i -e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}7000${tab}8000${tab}9000/" \
 		-e "s/vunmap${tab}$SIZE${tab}5${tab}.*/vunmap${tab}$SIZE${tab}5${tab}2000${tab}3000${tab}3500/" \
 		$log/patched-bench-icount.port
 }
 
-# compare VARIANTS
+# compare VARIANTS: all tables
 compare() {
-	OUT=$tmp/out.d "$top/scripts/report.sh" 6.12 x86_64 "$1" icount wall
+	OUT=$tmp/out.d V=1 "$top/scripts/report.sh" 6.12 x86_64 "$1" icount wall
+}
+
+# last_screen: what make shows in the end
+last_screen() {
+	OUT=$tmp/out.d "$top/scripts/report.sh" 6.12 x86_64 'stock patched' icount wall
+}
+
+# fits_a_terminal: of 24 lines and 60 columns, and all tables are in a file
+fits_a_terminal() {
+	run last_screen
+	[ "$got" = 0 ] && [ "$(wc -l <out)" -le 24 ] && ! grep -qE '.{61}' out &&
+		grep -q '^128 MiB  64k ' out.d/6.12-x86_64/results.txt
+}
+
+# no_times: under emulation, bench.sh leaves no wall-time run
+no_times() {
+	runs
+	rm $log/*bench-wall.*
+	run last_screen
+	[ "$got" = 0 ] && ! grep -q 'wall time' out out.d/6.12-x86_64/results.txt &&
+		grep -q '^No times: ' out && ! grep -q '"wall"' $json
 }
 
 report() {
@@ -93,6 +115,14 @@ check "says what instructions are not" prints 'path length, not cache, TLB or ba
 check "three variants side by side" \
 	prints '^128 MiB  fresh +vunmap +[|] +334,900 +167,450 +2.00x +3,000 +111.6x [|] +334.90 us +167.45 us' \
 	compare 'stock rfc patched'
+runs
+check "the last screen: a row" prints '^128 MiB vmap +3,486,700 +8,000 +435.8x$' last_screen
+check "the last screen: where the rest is" \
+	prints '^all rows: .*6.12-x86_64/results.txt$' last_screen
+check "the last screen: wall time, if it was measured" \
+	prints '^128 MiB vmap +3.49 ms +348.67 us +10.0x$' last_screen
+check "the last screen fits a small terminal without wall time" \
+	eval 'no_times && fits_a_terminal'
 runs
 report >/dev/null
 check "results.json: schema" json_has '"schema": "vmap-results", "version": 1'

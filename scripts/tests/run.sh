@@ -157,6 +157,23 @@ vm_leaves_none()
 	guest_is_gone
 }
 
+# busy: on a CPU with others, a guest takes longer than it may, waiting for them
+busy()
+{
+	cpu=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
+	hogs=
+	for _ in 1 2 3 4 5 6 7 8; do
+		taskset -c "$cpu" sh -c 'while :; do :; done' &
+		hogs="$hogs $!"
+	done
+	busy_status=0
+	taskset -c "$cpu" "$tools/vm-run" --console console --port port --limit run=1 --outcome outcome \
+		-- "$tests/fake-qemu" works >out 2>&1 </dev/null || busy_status=$?
+	# shellcheck disable=SC2086 # a list
+	kill $hogs
+	[ "$busy_status" = 0 ] && grep -q 'QEMU waited for a CPU: [1-9]' outcome
+}
+
 # interrupt SIGNAL STATUS
 interrupt()
 {
@@ -255,6 +272,9 @@ test_vm()
 	check "vm-run: announcements without an end" \
 		vm expected-open 3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'"
 	check "vm-run: a hang names its stage, and all its processes are killed" vm_leaves_none
+	if [ -r /proc/self/schedstat ]; then
+		check "vm-run: a busy machine is no guest that hangs" busy
+	fi
 	check "vm-run: a hang at the end" \
 		vm hang-at-end 6 'stage hung: stage shutdown: ' --limit shutdown=0.3
 	check "vm-run: the limit of other stages" \
