@@ -600,7 +600,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 	}
 	if (!total)
 		return -EINVAL;
-	if (total >> PAGE_SHIFT > totalram_pages())
+	if (total > ULONG_MAX || total >> PAGE_SHIFT > totalram_pages())
 		return -E2BIG;
 
 	*size = total;
