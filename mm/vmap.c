@@ -89,7 +89,8 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 			return nr;
 		ptep++;
 		addr += PAGE_SIZE;
-		pte = pte_next_pfn(pte);
+		/* In a PTE of two words, the frame number may be in either. */
+		pte = IS_ENABLED(CONFIG_64BIT) ? pte_next_pfn(pte) : pfn_pte(pfn + i, prot);
 	}
 }
 #endif
@@ -599,7 +600,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 	}
 	if (!total)
 		return -EINVAL;
-	if (total >> PAGE_SHIFT > totalram_pages())
+	if (total > ULONG_MAX || total >> PAGE_SHIFT > totalram_pages())
 		return -E2BIG;
 
 	*size = total;
