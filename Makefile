@@ -121,7 +121,7 @@ GOAL := $(filter all check,$(or $(MAKECMDGOALS),all))
 PLAN := scripts/plan.sh "$(GOAL)" $(KERNEL) $(ARCH) "$(VARIANTS)"
 ifeq ($(words $(GOAL)),1)
 export BEGUN := $(shell date +%s)
-export STEPS := $(shell $(PLAN) --steps)
+export STEPS := $(shell TEST='$(TEST)' SCOPE='$(SCOPE)' FLAVOURS='$(FLAVOURS)' $(PLAN) --steps)
 endif
 
 .PHONY: all

@@ -33,7 +33,7 @@ say() {
 note() {
 	if [ "${V-}" ]; then
 		say "$*"
-	elif [ -d "$OUT" ]; then
+	elif [ -w "$OUT" ]; then
 		say "$*" >>"$OUT/make.log"
 	fi
 }
@@ -76,7 +76,9 @@ claim() {
 	if ! owned && [ -n "$(ls -A "$OUT" 2>/dev/null)" ]; then
 		die "OUT=$OUT: not empty and not made by this Makefile; name a directory of its own"
 	fi
-	owned && [ -e "$OUT/.vmap-out" ] && return
+	if owned && [ -e "$OUT/.vmap-out" ] && [ -w "$OUT" ]; then
+		return
+	fi
 	if ! mkdir -p "$OUT" 2>/dev/null || ! touch "$OUT/.vmap-out" 2>/dev/null; then
 		die "OUT=$OUT: cannot be written"
 	fi
@@ -238,7 +240,7 @@ try_apt() {
 }
 
 keep_said() {
-	[ ! -d "$OUT" ] || echo "$said" >>"$OUT/apt.log"
+	[ ! -w "$OUT" ] || echo "$said" >>"$OUT/apt.log"
 	[ -z "${V-}" ] || echo "$said"
 }
 

@@ -155,4 +155,4 @@ fi
 load=$(load)
 [ -z "$load" ] || echo "longer while this machine is busy: its load is $load"
 echo "details: $(short "$OUT/make.log"), or with V=1"
-[ ! -d "$OUT" ] || echo "== $name, $(date)" >>"$OUT/make.log"
+[ ! -w "$OUT" ] || echo "== $name, $(date)" >>"$OUT/make.log"
