@@ -78,20 +78,11 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       unsigned long pfn, pgprot_t prot,
 					       unsigned long nr)
 {
-	pte_t pte = pfn_pte(pfn, prot);
-	unsigned long i = 0;
+	unsigned long i;
 
-	for (;;) {
-		if (!pte_none(ptep_get(ptep)))
-			return i;
-		set_pte_at(&init_mm, addr, ptep, pte);
-		if (++i == nr)
-			return nr;
-		ptep++;
-		addr += PAGE_SIZE;
-		/* In a PTE of two words, the frame number may be in either. */
-		pte = IS_ENABLED(CONFIG_64BIT) ? pte_next_pfn(pte) : pfn_pte(pfn + i, prot);
-	}
+	for (i = 0; i < nr && pte_none(ptep_get(ptep + i)); i++, addr += PAGE_SIZE)
+		set_pte_at(&init_mm, addr, ptep + i, pfn_pte(pfn + i, prot));
+	return i;
 }
 #endif
 
@@ -191,10 +182,7 @@ static void vmap_advance(struct vmap_walk *w, unsigned long size)
 	w->len -= size;
 }
 
-/*
- * Set PTEs from @pte on, at most up to @end, which is in the same table.  The
- * vmap_fill_*() functions return the number of bytes mapped, or an error.
- */
+/* vmap_fill_*() map memory up to @end at most, and return its bytes, or an error. */
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
 {
@@ -222,8 +210,8 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 }
 
 /* Only the first page of a run is checked: those that follow are as valid. */
-static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
-			    struct vmap_walk *w)
+static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr,
+				     unsigned long end, struct vmap_walk *w)
 {
 	const unsigned long nr = min(PFN_DOWN(end - addr), w->nr);
 	const pgprot_t prot = w->prot;
@@ -233,13 +221,10 @@ static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned lo
 
 	for (; pages != stop; pages++, pte++, addr += PAGE_SIZE) {
 		const struct page *page = *pages;
+		const int err = page - 1 != prev ? vmap_check_page(page) : 0;
 
-		if (page - 1 != prev) {
-			int err = vmap_check_page(page);
-
-			if (err)
-				return err;
-		}
+		if (err)
+			return err;
 		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_pfn(page), prot, 1)))
 			return -EBUSY;
 		prev = page;
@@ -250,8 +235,8 @@ static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned lo
 }
 
 /* Entries that do not fit into the table as a whole are left. */
-static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr, unsigned long end,
-			 struct vmap_walk *w)
+static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr,
+				  unsigned long end, struct vmap_walk *w)
 {
 	const unsigned long start = addr;
 	const pgprot_t prot = w->prot;
@@ -486,9 +471,8 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 }
 
 /*
- * Map an array of pages without a flush and without KMSAN metadata, for
- * vmalloc() and for KMSAN itself.  @pages are contiguous in blocks of
- * 1 << @page_shift bytes, which is also the largest leaf.
+ * Map an array of pages for vmalloc() and KMSAN, without KMSAN's metadata.  Blocks
+ * of 1 << @page_shift bytes are contiguous, which is also the largest leaf.
  */
 int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
@@ -537,9 +521,8 @@ static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 }
 
 /*
- * Index of the first page of a run of @leaf pages that is aligned to @leaf, or
- * @nr if there is none.  Heuristic: only the ends of runs are looked at.  A leaf
- * contains at least one of the groups of half its size that are tried here.
+ * Index of the first page of an aligned run of @leaf pages, or @nr.  Heuristic:
+ * only ends of runs are compared.  A leaf contains one of the halves tried here.
  */
 static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 				    unsigned long leaf)
@@ -633,10 +616,7 @@ static int vmap_kmsan_sg(unsigned long addr, const struct vmap_walk *w)
 	return err;
 }
 
-/*
- * Get an area of @size bytes and map the memory of @w into it.  If the address
- * space has no room for an aligned area, any other will do.
- */
+/* Map the memory of @w, if possible into an area that is aligned. */
 static __always_inline struct vm_struct *
 vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	      unsigned long flags, const void *caller)
