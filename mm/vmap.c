@@ -587,10 +587,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 		return -E2BIG;
 
 	*size = total;
-	align->shift = PAGE_SHIFT;
-	if (longest->length > PAGE_SIZE)
-		align->shift = vmap_leaf_shift(min_t(u64, total, max(longest->length, PMD_SIZE)),
-					       prot);
+	align->shift = longest->length > PAGE_SIZE ? vmap_leaf_shift(total, prot) : PAGE_SHIFT;
 	align->offset = (sg_phys(longest) - before) & ((1UL << align->shift) - 1);
 	return 0;
 }

@@ -1138,7 +1138,6 @@ static void keeps_what_is_mapped(struct kunit *test)
 		expect_range(test, page, one, PAGE_SHIFT);
 		vunmap_range(addr, addr + PMD_SIZE);
 		KUNIT_EXPECT_EQ(test, map_leaves(addr, leaves), -EBUSY);
-		KUNIT_EXPECT_EQ(test, map_ptes(addr + PMD_SIZE, one), -EBUSY);
 	}
 	expect_range(test, addr + PMD_SIZE, leaf, PMD_SHIFT);
 }
