@@ -587,7 +587,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 		return -E2BIG;
 
 	*size = total;
-	align->shift = longest->length > PAGE_SIZE ? vmap_leaf_shift(total, prot) : PAGE_SHIFT;
+	align->shift = vmap_leaf_shift(total, prot);
 	align->offset = (sg_phys(longest) - before) & ((1UL << align->shift) - 1);
 	return 0;
 }
