@@ -24,6 +24,7 @@
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
+#include <linux/io.h>
 #include <linux/kmsan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
