@@ -24,6 +24,7 @@
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
+#include <linux/io.h>
 #include <linux/kmsan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -321,7 +322,7 @@ static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 {
 	int fits;
 
-	if (PMD_SHIFT > w->max_shift || !arch_vmap_pmd_supported(w->prot))
+	if (w->max_shift < PMD_SHIFT || !arch_vmap_pmd_supported(w->prot))
 		return 0;
 	if (WARN_ON(pmd_leaf(*pmd)))
 		return -EBUSY;
@@ -374,7 +375,7 @@ static int vmap_try_huge_pud(pud_t *pud, unsigned long addr, unsigned long next,
 {
 	int fits;
 
-	if (PUD_SHIFT > w->max_shift || !arch_vmap_pud_supported(w->prot))
+	if (w->max_shift < PUD_SHIFT || !arch_vmap_pud_supported(w->prot))
 		return 0;
 	if (WARN_ON(pud_leaf(*pud)))
 		return -EBUSY;

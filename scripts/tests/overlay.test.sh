@@ -141,7 +141,7 @@ changed() {
 
 # own [WHAT]: what is accepted
 own() {
-	TREE=6.12-mine ACCEPT=${1-} OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+	V=1 TREE=6.12-mine ACCEPT=${1-} OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
 }
 
 # stops TEXT WHAT...: before there is a tree, and says what is different, and in
