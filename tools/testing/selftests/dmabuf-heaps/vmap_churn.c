@@ -1,0 +1,832 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Kernel mappings that change while others look at them: pages in the middle of a
+ * leaf that become read-only, and addresses that are mapped with PTEs, with large
+ * leaves, and with PTEs again, on all CPUs.  Meanwhile others read the page tables,
+ * /proc/kcore and /proc/vmallocinfo, as far as this kernel has them.
+ *
+ * The kernel side is DMABUF_VMAP_TEST.  Nothing here but a bound of flushes and the
+ * leaves of a fresh buffer depends on vmap_sg().
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "fgraph.h"
+#include "heap_memory.h"
+#include "../kselftest_harness.h"
+
+#define BUFFER_BYTES	(8 * MIB)
+#define CHURN_BYTES	(8 * MIB)
+#define CHURN_ROUNDS	48
+/* Each replaces four page tables, if leaves are of 2 MiB. */
+#define LOST_TABLES	(CHURN_ROUNDS * 2)
+/* Of small and large mappings, one after the other, of each CPU. */
+#define VMAP_ROUNDS	16
+/* A page table that is lost in each of them is more than LOST_PAGES. */
+#define LEAK_ROUNDS	512
+#define LOST_PAGES	(LEAK_ROUNDS / 2)
+/* A PTE table for 2 MiB each, where pages are of 4 KiB. */
+#define REPLACED_TABLES	64
+
+#define MAX_CPUS	64
+#define READ_BYTES	(64 * KIB)
+/* Between two readings, in us: while page tables are read, none is replaced. */
+#define READ_PAUSE	20000
+/* How often to map for leaves that have to replace tables. */
+#define MAX_TRIES	500
+
+/**
+ * struct shared - what the test tells its readers, and they tell it
+ * @stop: they are to end
+ * @kva: kernel address of what is looked at, or 0
+ * @bytes: its size
+ * @readings: how often each has read all that it reads
+ */
+struct shared {
+	volatile bool stop;
+	volatile __u64 kva;
+	volatile __u64 bytes;
+	volatile unsigned long readings[];
+};
+
+/* Reads all of @file. */
+static int read_all(const char *file)
+{
+	static char buf[READ_BYTES];
+	const int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		;
+	close(fd);
+	return n;
+}
+
+static int read_page_tables(const struct shared *shared)
+{
+	/* The names on x86, and elsewhere. */
+	if (!read_all("/sys/kernel/debug/page_tables/kernel"))
+		return 0;
+	return read_all("/sys/kernel/debug/kernel_page_tables");
+}
+
+static int read_vmallocinfo(const struct shared *shared)
+{
+	return read_all("/proc/vmallocinfo");
+}
+
+/* Where in /proc/kcore @kva is, -1 if nowhere. */
+static off_t kcore_offset(int fd, __u64 kva)
+{
+	Elf64_Ehdr header;
+
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		return -1;
+	for (int i = 0; i < header.e_phnum; i++) {
+		const off_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
+		Elf64_Phdr part;
+
+		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
+			return -1;
+		if (part.p_type == PT_LOAD && kva >= part.p_vaddr &&
+		    kva - part.p_vaddr < part.p_memsz)
+			return part.p_offset + (kva - part.p_vaddr);
+	}
+	errno = ENXIO;
+	return -1;
+}
+
+/* Calls @use with each piece of [@kva, @kva + @bytes). */
+static int read_kcore_range(__u64 kva, __u64 bytes, bool (*use)(const __u64 *words,
+								size_t nr, size_t first))
+{
+	static __u64 buf[READ_BYTES / sizeof(__u64)];
+	const int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	off_t at;
+
+	if (fd < 0)
+		return -1;
+	at = kcore_offset(fd, kva);
+	for (__u64 done = 0; at >= 0 && done < bytes; done += sizeof(buf)) {
+		if (pread(fd, buf, sizeof(buf), at + done) != sizeof(buf)) {
+			at = -1;
+		} else if (use && !use(buf, READ_BYTES / sizeof(__u64), done / sizeof(__u64))) {
+			errno = EILSEQ;
+			at = -1;
+		}
+	}
+	close(fd);
+	return at < 0 ? -1 : 0;
+}
+
+static int read_kcore(const struct shared *shared)
+{
+	if (!shared->kva)
+		return access("/proc/kcore", R_OK);
+	return read_kcore_range(shared->kva, shared->bytes, NULL);
+}
+
+static const struct {
+	const char *name;
+	int (*read)(const struct shared *shared);
+} readers[] = {
+	{ "page tables", read_page_tables },
+	{ "/proc/kcore", read_kcore },
+	{ "/proc/vmallocinfo", read_vmallocinfo },
+};
+
+#define NR_READERS	ARRAY_SIZE(readers)
+
+/* Ends with 0, or with an errno: ENOENT if this kernel does not have it. */
+static pid_t start_reader(struct shared *shared, size_t i)
+{
+	const pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!shared->stop) {
+		if (readers[i].read(shared))
+			_exit(errno ?: EIO);
+		shared->readings[i]++;
+		usleep(READ_PAUSE);
+	}
+	_exit(0);
+}
+
+static bool is_alive(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
+}
+
+/* Has each that is still there read everything once more? */
+static void wait_for_readers(const struct shared *shared, const pid_t *pids)
+{
+	for (size_t i = 0; i < NR_READERS; i++) {
+		const unsigned long before = shared->readings[i];
+
+		/* The one that it is at may have begun before. */
+		while (pids[i] > 0 && is_alive(pids[i]) && shared->readings[i] < before + 2)
+			usleep(10000);
+	}
+}
+
+static bool kernel_mapped_pages(const struct dmabuf_vmap_result *res)
+{
+	return !res->bad_pages && res->pages_checked;
+}
+
+/* Pages that nobody is counted for; in 7.3 page tables of the kernel are counted. */
+static long long uncounted_pages(struct memory *m)
+{
+	look(m);
+	m->uncounted += meminfo_bytes("PageTables: %lld") / page_size();
+	return m->uncounted;
+}
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Runs @work on each CPU, in a process of its own.  Returns how many have failed. */
+static int on_all_cpus(int (*work)(int cpu))
+{
+	const int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t pids[MAX_CPUS];
+	int failed = 0, n = nr_cpus < MAX_CPUS ? nr_cpus : MAX_CPUS;
+
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pin_to(i);
+		_exit(work(i));
+	}
+	for (int i = 0; i < n; i++) {
+		int status = -1;
+
+		failed += pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status;
+	}
+	return failed;
+}
+
+static int replace(int test, __u64 bytes, __u32 rounds, struct dmabuf_vmap_replace *arg)
+{
+	*arg = (struct dmabuf_vmap_replace){ .bytes = bytes, .rounds = rounds };
+	return ioctl(test, DMABUF_VMAP_TEST_REPLACE, arg);
+}
+
+static int say_failed(int cpu, const char *what, const struct dmabuf_vmap_result *res)
+{
+	printf("# CPU %d: %s: %s, %llu of %llu pages are wrong, first is %llu\n", cpu, what,
+	       errno ? strerror(errno) : "no error", res->bad_pages, res->pages_checked,
+	       res->first_bad_page);
+	fflush(stdout);
+	return 1;
+}
+
+static int replace_on(int cpu)
+{
+	const int test = open_vmap_test();
+	struct dmabuf_vmap_replace arg = {};
+
+	if (replace(test, CHURN_BYTES, CHURN_ROUNDS, &arg))
+		return say_failed(cpu, "REPLACE", &arg.large);
+	errno = 0;
+	if (!kernel_mapped_pages(&arg.small))
+		return say_failed(cpu, "by pages", &arg.small);
+	if (!kernel_mapped_pages(&arg.large))
+		return say_failed(cpu, "by leaves", &arg.large);
+	close(test);
+	return 0;
+}
+
+/* Addresses come from vmap() itself: mostly those that another CPU has just left. */
+static int vmap_on(int cpu)
+{
+	const int test = open_vmap_test();
+
+	for (int i = 0; i < 3 * VMAP_ROUNDS; i++) {
+		struct dmabuf_vmap_layout arg = {
+			.layout = DMABUF_VMAP_LAYOUT_APART,
+			.entry = i & 1 ? DMABUF_VMAP_ENTRY_SG : DMABUF_VMAP_ENTRY_PAGES,
+			.bytes = CHURN_BYTES,
+			.block = i % 3 == 1 ? CHURN_BYTES : page_size(),
+			.rounds = 1,
+		};
+
+		if (ioctl(test, DMABUF_VMAP_TEST_LAYOUT, &arg))
+			return say_failed(cpu, "LAYOUT", &arg.result);
+		errno = 0;
+		if (!kernel_mapped_pages(&arg.result))
+			return say_failed(cpu, "vmap", &arg.result);
+	}
+	close(test);
+	return 0;
+}
+
+/* A buffer that is kept mapped, and who looks at that. */
+FIXTURE(mapping)
+{
+	struct shared *shared;
+	pid_t readers[NR_READERS];
+	int heap;
+	int test;
+	int dmabuf;
+	__u64 *map;
+	size_t bytes;
+	__u64 kva;
+};
+
+FIXTURE_VARIANT(mapping)
+{
+	bool with_readers;
+};
+
+FIXTURE_VARIANT_ADD(mapping, alone) { .with_readers = false };
+FIXTURE_VARIANT_ADD(mapping, with_readers) { .with_readers = true };
+
+FIXTURE_SETUP(mapping)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->shared = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->shared);
+	self->bytes = BUFFER_BYTES;
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	self->map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->dmabuf, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	for (size_t i = 0; variant->with_readers && i < NR_READERS; i++) {
+		self->readers[i] = start_reader(self->shared, i);
+		ASSERT_LT(0, self->readers[i]);
+	}
+}
+
+FIXTURE_TEARDOWN(mapping)
+{
+	if (!self->shared)
+		return;
+	wait_for_readers(self->shared, self->readers);
+	self->shared->stop = true;
+	for (size_t i = 0; i < NR_READERS; i++) {
+		int status = 0;
+
+		if (self->readers[i] <= 0)
+			continue;
+		EXPECT_EQ(self->readers[i], waitpid(self->readers[i], &status, 0));
+		if (WIFEXITED(status) && WEXITSTATUS(status) == ENOENT) {
+			TH_LOG("this kernel has no %s", readers[i].name);
+			continue;
+		}
+		EXPECT_EQ(0, status)
+			TH_LOG("%s: %s", readers[i].name, strerror(WEXITSTATUS(status)));
+		TH_LOG("%s: read %lu times", readers[i].name, self->shared->readings[i]);
+	}
+	munmap(self->map, self->bytes);
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+static int hold_mapping(int test, int dmabuf, struct shared *shared, size_t bytes)
+{
+	struct dmabuf_vmap_hold arg = { .fd = dmabuf };
+
+	if (ioctl(test, DMABUF_VMAP_TEST_HOLD, &arg))
+		return -1;
+	shared->bytes = bytes;
+	shared->kva = arg.kva;
+	return 0;
+}
+
+static bool booted_with(const char *option)
+{
+	struct symbol word = { .line_end = option };
+
+	read_lines("/proc/cmdline", use_symbol, &word);
+	return word.found;
+}
+
+/* Returns whether anything is still mapped there. */
+static int unhold_mapping(int test)
+{
+	struct dmabuf_vmap_hold arg = { .fd = -1 };
+
+	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, &arg) ? -1 : !!arg.mapped;
+}
+
+/* Returns how many of the pages can be written to, or -1. */
+static long long protect(int test, __u32 mode, __u64 page, __u64 pages)
+{
+	struct dmabuf_vmap_protect arg = {
+		.offset = page * page_size(),
+		.bytes = pages * page_size(),
+		.mode = mode,
+	};
+
+	return ioctl(test, DMABUF_VMAP_TEST_PROTECT, &arg) ? -1 : (long long)arg.writable;
+}
+
+/* In blocks of two leaves or more, a buffer has nothing else with vmap_sg(). */
+static bool should_be_leaves(const struct dmabuf_vmap_result *res)
+{
+	return kernel_has_our_heap() && !booted_with("nohugevmap") && res->pmd_leaf_size &&
+	       res->bytes / res->nents >= 2 * res->pmd_leaf_size;
+}
+
+/* Where leaves replace page tables that are being read, they do not, so try again. */
+static int hold_with_leaves(int test, int dmabuf, struct shared *shared, size_t bytes)
+{
+	struct dmabuf_vmap_result res;
+
+	for (int i = 0; i < MAX_TRIES; i++) {
+		if (hold_mapping(test, dmabuf, shared, bytes) ||
+		    vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_LEAVES, 0, &res))
+			return -1;
+		if (!should_be_leaves(&res) || !res.pte_leaves)
+			return 0;
+		if (unhold_mapping(test))
+			return -1;
+		usleep(READ_PAUSE / 10);
+	}
+	errno = EBUSY;
+	return -1;
+}
+
+static void fill_words(__u64 *words, size_t nr, __u64 seed)
+{
+	for (size_t i = 0; i < nr; i++)
+		words[i] = dmabuf_vmap_test_pattern(seed, i);
+}
+
+static bool has_seed_1(const __u64 *words, size_t nr, size_t first)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (words[i] != dmabuf_vmap_test_pattern(1, first + i))
+			return false;
+	}
+	return true;
+}
+
+/* The same through the kernel mapping, the device mapping, and /proc/kcore? */
+static bool all_see_seed_1(int test, int dmabuf, const struct shared *shared,
+			   const __u64 *map, struct dmabuf_vmap_result *res)
+{
+	const __u64 hash = dmabuf_vmap_test_hash(DMABUF_VMAP_TEST_HASH_INIT, map,
+						 shared->bytes / sizeof(*map));
+
+	if (vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES |
+			   DMABUF_VMAP_TEST_HASH, 0, res))
+		return false;
+	if (read_kcore_range(shared->kva, shared->bytes, has_seed_1) && errno != ENOENT) {
+		printf("# /proc/kcore: %s\n", strerror(errno));
+		return false;
+	}
+	return has_seed_1(map, shared->bytes / sizeof(*map), 0) && !res->bad_pages &&
+	       res->kernel_hash == hash && res->device_hash == hash;
+}
+
+/*
+ * One page in the middle of a leaf, where there are leaves, and of a run of PTEs where
+ * there are none.  x86 splits the leaf and leaves it so; arm64 refuses to touch what
+ * vmap() and its like have mapped.
+ */
+TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
+{
+	const size_t page = BUFFER_BYTES / page_size() / 2 + 100;
+	const size_t pages = self->bytes / page_size();
+	struct dmabuf_vmap_result before, after;
+
+	fill_words(self->map, self->bytes / sizeof(__u64), 1);
+	ASSERT_EQ(0, hold_with_leaves(self->test, self->dmabuf, self->shared, self->bytes));
+	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &before));
+	TH_LOG("%llu leaves, %llu PTEs", before.pmd_leaves, before.pte_leaves);
+	EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
+
+	if (protect(self->test, DMABUF_VMAP_PROTECT_RO, page, 1) < 0) {
+		TH_LOG("set_memory_ro(): %s", strerror(errno));
+		EXPECT_TRUE(errno == EINVAL || errno == EOPNOTSUPP);
+		EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
+		EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map,
+					   &after));
+		EXPECT_EQ(before.pmd_leaves, after.pmd_leaves);
+		EXPECT_EQ(before.pte_leaves, after.pte_leaves);
+		EXPECT_EQ(0, unhold_mapping(self->test));
+		return;
+	}
+	EXPECT_EQ(pages - 1, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
+	EXPECT_EQ(0, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, page, 1));
+	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &after));
+	if (before.pmd_leaves) {
+		EXPECT_EQ(before.pmd_leaves - 1, after.pmd_leaves);
+		EXPECT_EQ(before.pte_leaves + before.pmd_leaf_size / page_size(),
+			  after.pte_leaves);
+	}
+
+	EXPECT_EQ(1, protect(self->test, DMABUF_VMAP_PROTECT_RW, page, 1));
+	EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
+	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &after));
+	/* The kernel writes through the split leaf, the user sees it. */
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_FILL, 2, &after));
+	EXPECT_EQ(dmabuf_vmap_test_pattern(2, 0), self->map[0]);
+	EXPECT_EQ(dmabuf_vmap_test_pattern(2, page * page_size() / sizeof(__u64)),
+		  self->map[page * page_size() / sizeof(__u64)]);
+	EXPECT_EQ(0, unhold_mapping(self->test));
+}
+
+/* One buffer: x86 splits its leaves of the direct mapping as well, once. */
+static int protect_in_part(int test, int dmabuf, struct shared *shared, int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		const size_t page = i * 37 % (BUFFER_BYTES / page_size());
+
+		if (hold_mapping(test, dmabuf, shared, BUFFER_BYTES))
+			return -1;
+		if (protect(test, DMABUF_VMAP_PROTECT_RO, page, 1) >= 0 &&
+		    protect(test, DMABUF_VMAP_PROTECT_RW, page, 1) != 1)
+			return -1;
+		if (unhold_mapping(test))
+			return -1;
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(mapping, loses_no_table_of_a_split_leaf, TIME_LIMIT)
+{
+	struct memory before, after;
+	long long lost;
+
+	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, LEAK_ROUNDS / 4));
+	uncounted_pages(&before);
+	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, LEAK_ROUNDS));
+	uncounted_pages(&after);
+	lost = lost_pages(&before, &after);
+	EXPECT_GE(LOST_PAGES, lost);
+	TH_LOG("%lld pages fewer are free, %lld are lost", before.free - after.free, lost);
+}
+
+/* Leaves replace page tables, and others may be walking these. */
+TEST_F_TIMEOUT(mapping, is_small_large_small_on_all_cpus, TIME_LIMIT)
+{
+	struct memory before, after;
+	long long lost;
+
+	/* Also what the readers of /proc/kcore look at. */
+	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
+	EXPECT_EQ(0, on_all_cpus(replace_on));
+	uncounted_pages(&before);
+	EXPECT_EQ(0, on_all_cpus(replace_on));
+	uncounted_pages(&after);
+	lost = lost_pages(&before, &after);
+	EXPECT_GE(LOST_TABLES, lost)
+		TH_LOG("%lld pages are lost", lost);
+	EXPECT_EQ(0, unhold_mapping(self->test));
+}
+
+TEST_F_TIMEOUT(mapping, is_vmapped_small_large_small_on_all_cpus, TIME_LIMIT)
+{
+	/* The addresses are free soon, and are read while others map them. */
+	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
+	EXPECT_EQ(0, unhold_mapping(self->test));
+	EXPECT_EQ(0, on_all_cpus(vmap_on));
+}
+
+/*
+ * What every CPU has to hear of: an entry that was a page table may be cached.  On
+ * arm64 the broadcast is part of pmd_free_pte_page().
+ */
+static const char * const broadcasts[] = {
+	"flush_tlb_kernel_range", "flush_tlb_all", "pmd_free_pte_page",
+};
+
+#define NR_BROADCASTS	ARRAY_SIZE(broadcasts)
+#define MAPS_A_RANGE	"vmap_page_range"
+
+struct traceable {
+	bool found[NR_BROADCASTS + 1];
+};
+
+static void use_traceable(char *line, void *data)
+{
+	struct traceable *t = data;
+
+	line[strcspn(line, "\n ")] = 0;
+	t->found[NR_BROADCASTS] |= !strcmp(line, MAPS_A_RANGE);
+	for (size_t i = 0; i < NR_BROADCASTS; i++)
+		t->found[i] |= !strcmp(line, broadcasts[i]);
+}
+
+/* Functions that can be traced, separated by blanks; false if it is of no use. */
+static bool choose_functions(char *functions, size_t size)
+{
+	struct traceable t = {};
+
+	if (read_lines(TRACEFS "available_filter_functions", use_traceable, &t) ||
+	    !t.found[NR_BROADCASTS])
+		return false;
+	snprintf(functions, size, MAPS_A_RANGE);
+	for (size_t i = 0; i < NR_BROADCASTS; i++) {
+		if (t.found[i])
+			snprintf(functions + strlen(functions), size - strlen(functions),
+				 " %s", broadcasts[i]);
+	}
+	return true;
+}
+
+struct calls {
+	unsigned int n[NR_BROADCASTS];
+	unsigned int mappings;
+};
+
+static bool is_call_of(const char *line, const char *function)
+{
+	const char *name = strstr(line, function);
+
+	return name && name[-1] == ' ' && !strncmp(name + strlen(function), "()", 2);
+}
+
+static void use_call(char *line, void *data)
+{
+	struct calls *calls = data;
+
+	calls->mappings += is_call_of(line, MAPS_A_RANGE);
+	for (size_t i = 0; i < NR_BROADCASTS; i++)
+		calls->n[i] += is_call_of(line, broadcasts[i]);
+}
+
+/* All calls within MAPS_A_RANGE, of one round: small, large, small. */
+static int trace_replace(int test, const char *functions, struct dmabuf_vmap_replace *arg,
+			 struct calls *calls)
+{
+	int ret;
+
+	if (fgraph_set(TRACEFS "set_graph_function", MAPS_A_RANGE) || fgraph_start(functions))
+		return -1;
+	ret = replace(test, arg->bytes, 1, arg);
+	fgraph_stop();
+	*calls = (struct calls){};
+	ret |= read_lines(TRACEFS "trace", use_call, calls);
+	fgraph_end();
+	fgraph_set(TRACEFS "set_graph_function", "");
+	return ret;
+}
+
+/*
+ * The bound: one for each table of PMDs, which is what one flush can be of.  Stock makes
+ * one for each table that it replaces.
+ */
+static __u64 flushes_allowed(const struct dmabuf_vmap_result *res)
+{
+	if (!kernel_has_our_heap())
+		return res->pmd_leaves;
+
+	const __u64 reach = res->pmd_leaf_size * (page_size() / sizeof(__u64));
+
+	return (res->kva + res->bytes - 1) / reach - res->kva / reach + 1;
+}
+
+/* PROTECT and REPLACE, one request at a time. */
+FIXTURE(request)
+{
+	int heap;
+	int test;
+	int dmabuf;
+	struct dmabuf_vmap_protect protect;
+	struct dmabuf_vmap_replace replace;
+};
+
+FIXTURE_SETUP(request)
+{
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->dmabuf = heap_alloc(self->heap, 4 * page_size());
+	ASSERT_LE(0, self->dmabuf);
+	self->protect = (struct dmabuf_vmap_protect){
+		.offset = page_size(),
+		.bytes = 3 * page_size(),
+	};
+	self->replace = (struct dmabuf_vmap_replace){
+		.bytes = 2 * page_size(),
+		.rounds = 1,
+	};
+}
+
+FIXTURE_TEARDOWN(request)
+{
+	close(self->dmabuf);
+	close(self->heap);
+	close(self->test);
+}
+
+TEST_F_TIMEOUT(request, replaces_tables_with_few_flushes, TIME_LIMIT)
+{
+	struct dmabuf_vmap_replace arg;
+	char functions[256];
+	struct calls calls;
+
+	if (!choose_functions(functions, sizeof(functions)))
+		SKIP(return, "no function tracer");
+	/* Of 2 MiB; the first call says what a leaf is here. */
+	ASSERT_EQ(0, replace(self->test, 2 * MIB, 1, &arg));
+	if (!arg.large.pmd_leaf_size)
+		SKIP(return, "vmalloc of this kernel has no PMD leaves");
+	arg.bytes = REPLACED_TABLES * arg.large.pmd_leaf_size;
+	if (arg.bytes > (__u64)sysconf(_SC_PHYS_PAGES) * page_size() / 4)
+		SKIP(return, "not enough memory");
+	ASSERT_EQ(0, trace_replace(self->test, functions, &arg, &calls))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(REPLACED_TABLES, arg.large.pmd_leaves);
+	EXPECT_EQ(0U, arg.large.bad_pages);
+	EXPECT_EQ(3U, calls.mappings);
+	TH_LOG("%d CPUs, %llu tables replaced", (int)sysconf(_SC_NPROCESSORS_ONLN),
+	       arg.large.pmd_leaves);
+	for (size_t i = 0; i < NR_BROADCASTS; i++)
+		TH_LOG("%s(): %u calls", broadcasts[i], calls.n[i]);
+	EXPECT_GE(flushes_allowed(&arg.large), calls.n[0] + calls.n[1]);
+}
+
+/* The errno of an ioctl that must fail, 0 if it did not. */
+static int errno_of(int test, unsigned long cmd, void *arg)
+{
+	return ioctl(test, cmd, arg) == -1 ? errno : 0;
+}
+
+static int protect_errno(int test, const struct dmabuf_vmap_protect *arg)
+{
+	struct dmabuf_vmap_protect copy = *arg;
+
+	return errno_of(test, DMABUF_VMAP_TEST_PROTECT, &copy);
+}
+
+static int replace_errno(int test, const struct dmabuf_vmap_replace *arg)
+{
+	struct dmabuf_vmap_replace copy = *arg;
+
+	return errno_of(test, DMABUF_VMAP_TEST_REPLACE, &copy);
+}
+
+TEST_F(request, protects_only_what_is_held)
+{
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+
+	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
+	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	EXPECT_EQ(3, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 1, 3));
+	EXPECT_EQ(0, unhold_mapping(self->test));
+	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
+}
+
+TEST_F(request, refuses_to_protect_what_is_wrong)
+{
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+	const __u64 page = page_size();
+	const struct dmabuf_vmap_protect wrong[] = {
+		{ .bytes = 0 },
+		{ .bytes = page + 1 },
+		{ .bytes = 5 * page },
+		{ .bytes = -page },
+		{ .bytes = page, .offset = 1 },
+		{ .bytes = page, .offset = 4 * page },
+		{ .bytes = page, .offset = -page },
+		{ .bytes = page, .mode = DMABUF_VMAP_PROTECT_RW + 1 },
+		{ .bytes = page, .reserved = 1 },
+	};
+
+	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(EINVAL, protect_errno(self->test, &wrong[i]))
+			TH_LOG("case %zu", i);
+	}
+	EXPECT_EQ(EFAULT, errno_of(self->test, DMABUF_VMAP_TEST_PROTECT, NULL));
+	EXPECT_EQ(0, unhold_mapping(self->test));
+}
+
+/* Or it is the next user of these pages that cannot write. */
+TEST_F(request, makes_what_is_held_writable_before_it_goes)
+{
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+	struct dmabuf_vmap_result res;
+
+	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	if (protect(self->test, DMABUF_VMAP_PROTECT_RO, 1, 2) < 0)
+		SKIP(return, "set_memory_ro(): %s", strerror(errno));
+	EXPECT_EQ(2, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, 4));
+	EXPECT_EQ(0, unhold_mapping(self->test));
+	EXPECT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_FILL |
+				    DMABUF_VMAP_TEST_HASH, 1, &res));
+	EXPECT_EQ(res.kernel_hash, res.device_hash);
+}
+
+TEST_F(request, replaces_two_pages)
+{
+	struct dmabuf_vmap_replace arg = self->replace;
+
+	arg.rounds = 3;
+	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_REPLACE, &arg));
+	EXPECT_EQ(1U, arg.small.pte_leaves);
+	EXPECT_EQ(6U, arg.small.pages_checked);
+	EXPECT_EQ(6U, arg.large.pages_checked);
+	EXPECT_EQ(0U, arg.small.bad_pages + arg.large.bad_pages);
+	EXPECT_EQ(DMABUF_VMAP_TEST_NO_PAGE, arg.large.first_bad_page);
+}
+
+TEST_F(request, refuses_to_replace_what_is_wrong)
+{
+	const __u64 page = page_size();
+	const struct dmabuf_vmap_replace wrong[] = {
+		{ .bytes = 0, .rounds = 1 },
+		{ .bytes = page, .rounds = 1 },
+		{ .bytes = 2 * page + 1, .rounds = 1 },
+		{ .bytes = DMABUF_VMAP_TEST_MAX_BYTES + page, .rounds = 1 },
+		{ .bytes = -2 * page, .rounds = 1 },
+		{ .bytes = 2 * page, .rounds = 0 },
+		{ .bytes = 2 * page, .rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1 },
+		{ .bytes = 2 * page, .rounds = 1, .reserved = 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(EINVAL, replace_errno(self->test, &wrong[i]))
+			TH_LOG("case %zu", i);
+	}
+	EXPECT_EQ(EFAULT, errno_of(self->test, DMABUF_VMAP_TEST_REPLACE, NULL));
+}
+
+TEST_F(request, refuses_a_short_struct)
+{
+	const unsigned long protect = DMABUF_VMAP_TEST_PROTECT - (1UL << _IOC_SIZESHIFT);
+	const unsigned long replace = DMABUF_VMAP_TEST_REPLACE - (1UL << _IOC_SIZESHIFT);
+
+	EXPECT_EQ(EINVAL, errno_of(self->test, protect, &self->protect));
+	EXPECT_EQ(EINVAL, errno_of(self->test, replace, &self->replace));
+}
+
+TEST_HARNESS_MAIN
