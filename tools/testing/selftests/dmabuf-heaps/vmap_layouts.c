@@ -2,10 +2,12 @@
 /*
  * How long it takes to map memory of a given physical layout: with vmap_sg(),
  * or what heaps do where a kernel has none, and with vmap(). Both are called in
- * the kernel, by DMABUF_VMAP_TEST_LAYOUT; no heap has a part in it.
+ * the kernel, by DMABUF_VMAP_TEST_LAYOUT; no heap has a part in it.  What ioremap()
+ * and vmalloc_huge() do to map a block is measured as well.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +17,8 @@
 #define DEFAULT_BYTES	134217728
 #define DEFAULT_ROUNDS	3
 #define MAX_SIZES	16
+/* Of short runs, less what makes no whole one. */
+#define RUNS_BYTES	8388608
 
 /**
  * struct layout - a physical layout
@@ -22,12 +26,18 @@
  * @order: DMABUF_VMAP_LAYOUT_*
  * @block: bytes in a block, 0 for a page
  * @bytes: how much is mapped, in place of the size asked for, or 0
+ * @pages: pages in a run, in place of @block; the runs are in RUNS_BYTES at most
+ * @skip: pages before the first block
+ * @one_block: for the entries that map nothing else, not for the others
  */
 struct layout {
 	const char *name;
 	__u32 order;
 	size_t block;
 	size_t bytes;
+	unsigned int pages;
+	unsigned int skip;
+	bool one_block;
 };
 
 static const struct layout layouts[] = {
@@ -38,12 +48,48 @@ static const struct layout layouts[] = {
 	{ "4k-scattered", DMABUF_VMAP_LAYOUT_APART },
 	{ "4k-ascending", DMABUF_VMAP_LAYOUT_ASCENDING },
 	{ "4k-shuffled", DMABUF_VMAP_LAYOUT_SHUFFLED },
+	/* As the blocks that a heap gets from the page allocator. */
+	{ "order8", DMABUF_VMAP_LAYOUT_APART, 1 << 20, 100 << 20 },
 	{ "page", DMABUF_VMAP_LAYOUT_APART, .bytes = 1 },
+	{ "block", DMABUF_VMAP_LAYOUT_APART, 1 << 20, 1 << 20, .one_block = true },
+};
+
+/*
+ * Runs that are apart, not measured unless they are asked for, all at once by "runs".
+ * With an a, those of a power of two are aligned to their size.
+ */
+static const struct layout runs[] = {
+	{ "run1a", .pages = 1 },
+	{ "run1", .pages = 1, .skip = 1 },
+	{ "run2a", .pages = 2 },
+	{ "run2", .pages = 2, .skip = 1 },
+	{ "run3a", .pages = 3 },
+	{ "run3", .pages = 3, .skip = 1 },
+	{ "run4a", .pages = 4 },
+	{ "run4", .pages = 4, .skip = 1 },
+	{ "run8a", .pages = 8 },
+	{ "run8", .pages = 8, .skip = 1 },
+	{ "run15a", .pages = 15 },
+	{ "run15", .pages = 15, .skip = 1 },
+	{ "run16a", .pages = 16 },
+	{ "run16", .pages = 16, .skip = 1 },
+	{ "run17a", .pages = 17 },
+	{ "run17", .pages = 17, .skip = 1 },
+	{ "run100a", .pages = 100 },
+	{ "run100", .pages = 100, .skip = 1 },
+	{ "run511a", .pages = 511 },
+	{ "run511", .pages = 511, .skip = 1 },
+	{ "run512a", .pages = 512 },
+	{ "run512", .pages = 512, .skip = 1 },
+	{ "run513a", .pages = 513 },
+	{ "run513", .pages = 513, .skip = 1 },
 };
 
 static const struct { const char *name; __u32 value; } entries[] = {
 	{ "sg", DMABUF_VMAP_ENTRY_SG },
 	{ "pages", DMABUF_VMAP_ENTRY_PAGES },
+	{ "ioremap", DMABUF_VMAP_ENTRY_IOREMAP },
+	{ "vmalloc", DMABUF_VMAP_ENTRY_VMALLOC },
 };
 
 /**
@@ -76,7 +122,7 @@ static void print_usage(FILE *to)
 		"\n"
 		"  -b, --bytes=BYTES,...  how much to map, 1 to %u (default %d)\n"
 		"  -r, --rounds=ROUNDS    rounds of each, 1 to %u (default %d)\n"
-		"  -e, --entry=ENTRY      sg or pages only (default both)\n"
+		"  -e, --entry=ENTRY      sg, pages, ioremap or vmalloc only\n"
 		"  -h, --help             this text\n"
 		"\n"
 		"LAYOUT, all by default:",
@@ -86,7 +132,8 @@ static void print_usage(FILE *to)
 		fprintf(to, " %s", layouts[i].name);
 	fprintf(to,
 		"\n"
-		"Prints, separated by tabs, times in ns; user is sg or pages:\n"
+		"or runs, of few pages each, or one of these: run2, or run2a for aligned ones\n"
+		"Prints, separated by tabs, times in ns; user is the entry:\n"
 		"  bench user layout op bytes rounds min median max\n"
 		"  layout user layout bytes pud pmd cont pte table_bytes nents\n");
 }
@@ -124,6 +171,11 @@ static void print_leaves(const char *entry, const char *layout,
 static void layout_size(const struct bench *b, const struct layout *l,
 			__u64 *bytes, __u64 *block)
 {
+	if (l->pages) {
+		*block = l->pages * page_size();
+		*bytes = (RUNS_BYTES - l->skip * page_size()) / *block * *block;
+		return;
+	}
 	*bytes = page_align(l->bytes ?: b->bytes);
 	*block = page_align(l->block ?: 1);
 	if (*block > *bytes)
@@ -138,6 +190,7 @@ static int bench_entry(struct bench *b, const struct layout *l, int entry)
 		.entry = entries[entry].value,
 		.rounds_ptr = (uintptr_t)b->times,
 		.rounds = b->rounds,
+		.skip = l->skip * page_size(),
 	};
 
 	layout_size(b, l, &arg.bytes, &arg.block);
@@ -157,14 +210,21 @@ static int bench_entry(struct bench *b, const struct layout *l, int entry)
 	return 0;
 }
 
+static bool is_any_layout(__u32 entry)
+{
+	return entry <= DMABUF_VMAP_ENTRY_PAGES;
+}
+
 static int bench_layout(struct bench *b, const struct layout *l)
 {
 	int ret = 0;
 
 	/* What has a size of its own is measured once. */
-	if (l->bytes && b->bytes != b->sizes[0])
+	if ((l->bytes || l->pages) && b->bytes != b->sizes[0])
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		if (l->one_block == is_any_layout(entries[i].value))
+			continue;
 		if (!b->entry || !strcmp(b->entry, entries[i].name))
 			ret |= bench_entry(b, l, i);
 	}
@@ -180,7 +240,25 @@ static const struct layout *find_layout(const char *name)
 		if (!strcmp(layouts[i].name, name))
 			return &layouts[i];
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		if (!strcmp(runs[i].name, name))
+			return &runs[i];
+	}
 	return NULL;
+}
+
+static bool is_all_runs(const char *name)
+{
+	return !strcmp(name, "runs");
+}
+
+static int bench_all(struct bench *b, const struct layout *all, size_t n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ret |= bench_layout(b, &all[i]);
+	return ret;
 }
 
 /* Those named, or all; one that fails does not keep the others from running. */
@@ -188,10 +266,14 @@ static int bench_layouts(struct bench *b, char **names, int n)
 {
 	int ret = 0;
 
-	for (size_t i = 0; !n && i < ARRAY_SIZE(layouts); i++)
-		ret |= bench_layout(b, &layouts[i]);
-	for (int i = 0; i < n; i++)
-		ret |= bench_layout(b, find_layout(names[i]));
+	if (!n)
+		return bench_all(b, layouts, ARRAY_SIZE(layouts));
+	for (int i = 0; i < n; i++) {
+		if (is_all_runs(names[i]))
+			ret |= bench_all(b, runs, ARRAY_SIZE(runs));
+		else
+			ret |= bench_layout(b, find_layout(names[i]));
+	}
 	return ret;
 }
 
@@ -286,7 +368,7 @@ static int parse_options(struct bench *b, int argc, char **argv)
 		}
 	}
 	for (int i = optind; i < argc; i++) {
-		if (!find_layout(argv[i])) {
+		if (!find_layout(argv[i]) && !is_all_runs(argv[i])) {
 			fprintf(stderr, "vmap_layouts: no such layout: %s\n", argv[i]);
 			return -1;
 		}
