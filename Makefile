@@ -205,7 +205,7 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-BENCH_PARTS := icount sizes frag users wall wall-layouts wall-frag wall-users
+BENCH_PARTS := icount runs sizes frag users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
 	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)

@@ -3,6 +3,7 @@
 # bench.sh SERIES ARCH "VARIANT..." PART...: run the bench in each variant
 #
 # PART: icount   buffers of the heap, layouts of memory, and lib/test_vmalloc.c
+#       runs     layouts of memory in runs of few pages
 #       sizes    how the cost grows up to 1 GiB, of buffers and of layouts
 #       frag     buffers of memory that is in pieces
 #       users    DRM and V4L2, which take modules
@@ -40,6 +41,7 @@ jobs() {
 		echo "run $tests/vmap_bench -r 5 + run $tests/vmap_layouts -r 3 +" \
 			"run /bin/test_vmalloc 1"
 		;;
+	runs) echo run $tests/vmap_layouts -r 3 runs ;;
 	sizes)
 		# shellcheck disable=SC2046 # lists
 		echo run $tests/vmap_bench -r 2 $(mib 4 16 64 256 1024) + \

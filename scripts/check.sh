@@ -158,14 +158,15 @@ long() {
 
 bench() {
 	status=0
-	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount || status=$?
+	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount runs || status=$?
 	for kernel in stock "$variant"; do
 		keep_port "$kernel" bench-icount
-		port=$out/log/$kernel-bench-icount.port
-		[ -e "$port" ] || : >"$port"
+		keep_port "$kernel" bench-runs
+		cat "$out/log/$kernel-bench-icount.port" "$out/log/$kernel-bench-runs.port" \
+			>"$results/$kernel-bench" 2>/dev/null || :
 	done
 	awk -v variant="$variant" -v kernel="$series-$arch" -f "$top/scripts/bounds.awk" \
-		"$out/log/stock-bench-icount.port" "$port" >"$results/bounds.tap"
+		"$results/stock-bench" "$results/$variant-bench" >"$results/bounds.tap"
 	printf 'TAP version 13\n1..1\n%s 1 - the bench runs\n' \
 		"$([ $status = 0 ] && echo ok || echo 'not ok')" >"$results/bench.tap"
 }

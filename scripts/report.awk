@@ -49,6 +49,8 @@ BEGIN {
 	table("kernel", "buffers of the heap", "layout")
 	table("sg", "vmap_sg() of memory in blocks", "layout")
 	table("pages", "vmap() of an array of the same pages", "layout")
+	table("ioremap", "what ioremap() does to map a block", "layout")
+	table("vmalloc", "what vmalloc_huge() does to map a block", "layout")
 	table("", "users of dma_buf_vmap()", "user")
 	table("test_vmalloc", "lib/test_vmalloc.c", "test")
 	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
@@ -133,7 +135,7 @@ function sort_keys(    i, j, f, order, n, key) {
 
 # Of DRM or V4L2, whatever their names are
 function is_user(user) {
-	return user !~ /^(kernel|sg|pages|test_vmalloc)$/
+	return user !~ /^(kernel|sg|pages|ioremap|vmalloc|test_vmalloc)$/
 }
 
 # All operations of a user, a line each; of DRM and V4L2 if it is empty
@@ -268,6 +270,9 @@ function write_markdown(    i, n, op, sizes) {
 		row(op[i] ", fragmented memory", "kernel", "fragmented", op[i], 134217728)
 	row("vmap, fragmented memory", "kernel", "fragmented", "vmap", 134217728)
 	row("system_heap_vmap() in a vkms commit", "vkms-atomic", "fresh", "heap-vmap", 134217728)
+	row("vmap() of an array, blocks of 1 MiB", "pages", "order8", "vmap", 104857600)
+	row("ioremap(), the mapping", "ioremap", "block", "vmap", 1048576)
+	row("vmalloc_huge(), the mapping", "vmalloc", "block", "vmap", 1048576)
 	row("vmap() of an array of one page", "pages", "page", "vmap", 4096)
 	if (close(md))
 		fail(md ": cannot be written")

@@ -30,6 +30,8 @@ run_of() {
 			line sg page vmap 4096 $((4400 * $3 / 100))
 			line pages run vmap $SIZE $((1800000 * $3 / 100))
 			line pages 4k-scattered vmap $SIZE $((1800000 * $3 / 100))
+			line pages run2 vmap 8380416 $((230000 * $3 / 100))
+			line ioremap block vmap 1048576 $((9000 * $3 / 100))
 			line test_vmalloc pages fix_size_alloc_test 4096 7000
 		fi
 		echo '@@ exit 0'
@@ -86,6 +88,7 @@ check "the table: instructions, wall time, extents and leaves" \
 check "a table of layouts" prints '^128 MiB  64k +vmap +[|] +3,600,000 +360,000 +10.0x$' report
 check "a table of the tests of vmalloc" \
 	prints '^4 KiB +fix_size_alloc_test +[|] +7,000 +7,000 +1.00x$' report
+check "a table of other mappings" prints '^1 MiB +block +vmap +[|] +9,000 +900 +10.0x$' report
 check "says what instructions are not" prints 'path length, not cache, TLB or barrier cost' report
 check "three variants side by side" \
 	prints '^128 MiB  fresh +vunmap +[|] +334,900 +167,450 +2.00x +3,000 +111.6x [|] +334.90 us +167.45 us' \
@@ -130,7 +133,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 11
+check "bounds: all kept" all_kept patched 13
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^not ok .* 64k, vmap: patched, at most 1/20 of .* 3600000: 360000 ' bounds patched 7.3-arm64
@@ -149,6 +152,10 @@ check "bounds: an array in one run" \
 	breaks ".* run, vmap: patched, at most 1/10 of stock's 1800000: 180001 " pages run vmap $SIZE 180001
 check "bounds: an array of scattered pages" \
 	breaks ".* at most stock's 1800000: 1800001 " pages 4k-scattered vmap $SIZE 1800001
+check "bounds: runs of two pages" \
+	breaks "8184 KiB, vmap.* run2, vmap: patched, at most stock's 230000: 230001 " pages run2 vmap 8380416 230001
+check "bounds: what ioremap() does" \
+	breaks "1024 KiB, ioremap.* at most stock's 9000: 9001 " ioremap block vmap 1048576 9001
 check "bounds: the RFC is slower than stock" \
 	breaks ".* 1m, vmap: rfc, at most stock's 3500000: 3500001 " sg 1m vmap $SIZE 3500001 rfc
 check "bounds: nothing measured" breaks '.*, at most 8000: 0 ' kernel fresh vmap $SIZE 0
