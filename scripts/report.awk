@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # figures.awk report.awk -v series= -v arch= -v variants="stock..." -v json=FILE -v md=FILE
-# -v about=TEXT RUN=FILE...: variants side by side, each with how many times stock
+# -v brief=FILE -v about=TEXT RUN=FILE...: variants side by side, each with how many times stock
 # is the slower one
 #
 # Each RUN is VARIANT-MODE, MODE being icount or wall, and may be given more than
@@ -10,7 +10,8 @@
 #	leaves bytes pud pmd cont pte table_bytes nents
 #	layout user layout bytes pud pmd cont pte table_bytes nents
 # The medians are printed; json has everything, as Documentation/vmap/results.rst says,
-# and begins with the fields of about; md is a table for people.
+# and begins with the fields of about; md is a table for people, and brief the rows
+# of it that matter most, for a terminal.
 
 function fail(what) {
 	print "report: " what > "/dev/stderr"
@@ -57,6 +58,7 @@ BEGIN {
 	print_spread()
 	write_json()
 	write_markdown()
+	write_brief()
 	exit
 }
 
@@ -276,6 +278,40 @@ function write_markdown(    i, n, op, sizes) {
 	row("vmap() of an array of one page", "pages", "page", "vmap", 4096)
 	if (close(md))
 		fail(md ": cannot be written")
+}
+
+# A row of the brief table, 60 columns with two variants
+function brief_row(mode, label, user, layout, op, bytes,    key, i, stock) {
+	key = user FS layout FS bytes FS op
+	if (!((mode, key) in seen))
+		return
+	stock = median[variant[1] "-" mode, key]
+	printf "%-7s %-18s", size_of(bytes), label > brief
+	for (i = 1; i <= nvariants; i++)
+		printf " %12s", show(mode, median[variant[i] "-" mode, key]) > brief
+	printf " %7s\n", ratio(stock, median[variant[nvariants] "-" mode, key]) > brief
+}
+
+# The eight rows that matter, in instructions, and in time where that was measured
+function write_brief(    i, j) {
+	for (j = 1; j <= nmodes; j++) {
+		if (!((modes[j], "kernel") in measured))
+			continue
+		printf "\n%-26s", what[modes[j]] > brief
+		for (i = 1; i <= nvariants; i++)
+			printf " %12s", variant[i] > brief
+		printf " %7s\n", "ratio" > brief
+		brief_row(modes[j], "vmap", "kernel", "fresh", "vmap", 4096)
+		brief_row(modes[j], "vmap", "kernel", "fresh", "vmap", 1048576)
+		brief_row(modes[j], "vmap", "kernel", "fresh", "vmap", 134217728)
+		brief_row(modes[j], "vmap, 1 MiB blocks", "sg", "1m", "vmap", 134217728)
+		brief_row(modes[j], "vmap, single pages", "sg", "4k-scattered", "vmap", 134217728)
+		brief_row(modes[j], "vunmap", "kernel", "fresh", "vunmap", 134217728)
+		brief_row(modes[j], "mmap", "kernel", "fresh", "mmap", 134217728)
+		brief_row(modes[j], "alloc", "kernel", "fresh", "alloc", 134217728)
+	}
+	if (close(brief))
+		fail(brief ": cannot be written")
 }
 
 function write_json(    i, j, k, f, run, sep, key) {
