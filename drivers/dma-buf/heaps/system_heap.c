@@ -85,9 +85,8 @@ struct dma_heap_attachment {
 			     (b)->cc_shared)
 
 /*
- * Single pages may be waited for, larger chunks are taken if they are there.
- * Nobody is killed for a buffer: its memory is that of no process, so the OOM
- * killer would shoot one innocent after the other.
+ * Reclaim for single pages, but not for larger chunks.  Never invoke the OOM
+ * killer: buffers belong to no process, so killing one frees nothing.
  */
 #define WAIT_GFP	(__GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define TABLE_GFP	(GFP_KERNEL | WAIT_GFP)
