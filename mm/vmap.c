@@ -563,20 +563,23 @@ static struct vmap_align vmap_align_pages(struct page **pages, unsigned long nr,
 	return align;
 }
 
-/* Align for the longest entry; entries shorter than a leaf may be contiguous. */
+/* Align for the first entry that holds a PMD leaf, or else for the longest one. */
 static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 			  unsigned long *size, struct vmap_align *align)
 {
-	struct scatterlist *sg = sgt->sgl, *longest = sg;
+	struct scatterlist *sg = sgt->sgl, *best = sg;
 	unsigned long nr = sgt->orig_nents;
 	u64 total = 0, before = 0;
+	bool found = false;
 
 	while (nr) {
 		if (!sg_page(sg) || !sg->length ||
 		    !PAGE_ALIGNED(sg->offset | sg->length))
 			return -EINVAL;
-		if (sg->length > longest->length) {
-			longest = sg;
+		if (!found && (sg->length > best->length || sg->length >= PMD_SIZE)) {
+			found = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <=
+				sg_phys(sg) + sg->length;
+			best = sg;
 			before = total;
 		}
 		total += sg->length;
@@ -589,7 +592,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 
 	*size = total;
 	align->shift = vmap_leaf_shift(total, prot);
-	align->offset = (sg_phys(longest) - before) & ((1UL << align->shift) - 1);
+	align->offset = (sg_phys(best) - before) & ((1UL << align->shift) - 1);
 	return 0;
 }
 

@@ -894,18 +894,23 @@ static void maps_orig_nents(struct kunit *test)
 	unmap(test, va, 7);
 }
 
-/* An offset that is a multiple of the page size may be as large as it likes. */
-static void accepts_page_offset(struct kunit *test)
+/* An entry may begin at any page, and be longer than a leaf without holding one. */
+static void aligns_for_entry_that_holds_leaf(struct kunit *test)
 {
-	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
+	struct memory *mem = memory_alloc(test, BLOCKS(PMDS(4), PMDS(2), PMDS(2)));
+	const unsigned long half = PMD_PAGES / 2, nr = PMD_PAGES + half / 2;
+	struct scatterlist *sg = mem->sgt.sgl;
 	void *va;
 
-	sg_set_page(mem->sgt.sgl, mem->pages[0], PMD_SIZE, PMD_SIZE);
-	memmove(mem->pages, mem->pages + PMD_PAGES, PMD_PAGES * sizeof(*mem->pages));
-	mem->nr_pages = PMD_PAGES;
+	skip_unless_pmd_leaves(test);
+	sg_set_page(sg, mem->pages[0], nr * PAGE_SIZE, half * PAGE_SIZE);
+	sg_set_page(sg_next(sg), mem->pages[2 * PMD_PAGES], PMD_SIZE, 0);
+	memmove(mem->pages, mem->pages + half, nr * sizeof(*mem->pages));
+	memmove(mem->pages + nr, mem->pages + 2 * PMD_PAGES, PMD_PAGES * sizeof(*mem->pages));
+	mem->nr_pages = nr + PMD_PAGES;
 	va = map(test, mem, USER_SG, PAGE_KERNEL);
-	expect_mapping(test, va, mem, PAGE_KERNEL);
-	unmap(test, va, PMD_PAGES);
+	KUNIT_EXPECT_EQ(test, entry_at(address_of(va) + nr * PAGE_SIZE).shift, PMD_SHIFT);
+	unmap(test, va, mem->nr_pages);
 }
 
 /* Errors */
@@ -1462,7 +1467,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(limits_leaf_size),
 	KUNIT_CASE_PARAM(keeps_prot, user_gen_params),
 	KUNIT_CASE(maps_orig_nents),
-	KUNIT_CASE(accepts_page_offset),
+	KUNIT_CASE(aligns_for_entry_that_holds_leaf),
 	KUNIT_CASE(rejects_nothing_and_too_many_pages),
 	KUNIT_CASE(rejects_sg_larger_than_memory),
 	KUNIT_CASE(rejects_sg_whose_size_wraps),
