@@ -2,17 +2,15 @@
 /*
  * KUnit tests of vmap() and vmap_sg()
  *
- * A case lays out memory, maps it, and compares the page tables with a model.
- * The model knows the pages, the virtual address and the sizes of leaves that
- * the architecture has.  It does not know how the mapping was made:
+ * A case lays out memory, maps it, and compares the page tables with a model that
+ * knows the pages, the virtual address and the sizes of leaves of the architecture:
  *
  *   layout      -> struct memory: an array of pages, and an sg_table with an
  *                  entry for each chunk, whether or not chunks are adjacent
  *   memory      -> extents    -> number of leaves of each size   (the model)
  *   page tables -> entry_at() -> number of leaves of each size
  *
- * All memory is cut out of one arena.  A mapping that is larger than the arena
- * has the same pages more than once, which is legal.
+ * All memory is cut out of one arena, in larger mappings more than once.
  */
 
 #include <kunit/test.h>
@@ -899,12 +897,11 @@ static void aligns_for_entry_that_holds_leaf(struct kunit *test)
 {
 	struct memory *mem = memory_alloc(test, BLOCKS(PMDS(4), PMDS(2), PMDS(2)));
 	const unsigned long half = PMD_PAGES / 2, nr = PMD_PAGES + half / 2;
-	struct scatterlist *sg = mem->sgt.sgl;
 	void *va;
 
 	skip_unless_pmd_leaves(test);
-	sg_set_page(sg, mem->pages[0], nr * PAGE_SIZE, half * PAGE_SIZE);
-	sg_set_page(sg_next(sg), mem->pages[2 * PMD_PAGES], PMD_SIZE, 0);
+	sg_set_page(mem->sgt.sgl, mem->pages[0], nr * PAGE_SIZE, half * PAGE_SIZE);
+	sg_set_page(sg_next(mem->sgt.sgl), mem->pages[2 * PMD_PAGES], PMD_SIZE, 0);
 	memmove(mem->pages, mem->pages + half, nr * sizeof(*mem->pages));
 	memmove(mem->pages + nr, mem->pages + 2 * PMD_PAGES, PMD_PAGES * sizeof(*mem->pages));
 	mem->nr_pages = nr + PMD_PAGES;
@@ -1104,7 +1101,6 @@ static void keeps_guard_page(struct kunit *test)
 	vunmap(va);
 }
 
-/* Less than a page, pages and half of one, a leaf and some of a page. */
 static void rejects_range_of_part_of_page(struct kunit *test)
 {
 	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
