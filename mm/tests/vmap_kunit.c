@@ -650,9 +650,7 @@ static void expect_layout(struct kunit *test, enum vmap_user user)
 	void *va = map(test, mem, user, PAGE_KERNEL);
 
 	expect_mapping(test, va, mem, PAGE_KERNEL);
-	/* The leaves of a table of single pages are not looked for ahead. */
-	if (user == USER_PAGES || mem->sgt.orig_nents < mem->nr_pages)
-		expect_placement(test, address_of(va), mem);
+	expect_placement(test, address_of(va), mem);
 	expect_contents(test, address_of(va), mem);
 	unmap(test, va, mem->nr_pages);
 }
