@@ -15,10 +15,10 @@
  *
  * Invariants:
  *
- * - struct vmap_walk describes the memory that belongs at the address that the
- *   walk is at: first what is left of the extent, then what follows.
+ * - struct vmap_walk always describes the memory to map at the current address:
+ *   the unmapped rest of the extent, then the pages or entries after it.
  * - An extent is a whole number of pages.
- * - Only a level that can set a leaf joins pieces to a larger extent.
+ * - Pieces are joined only at a level that could set a leaf.
  */
 
 #include <linux/export.h>
@@ -60,7 +60,7 @@ early_param("nohugevmap", set_nohugevmap);
  * @nr: number of @pages or of entries from @sg on
  * @prot: protection of the mapping
  * @max_shift: log2 of the largest leaf to use, in bytes
- * @mask: levels that were modified, for arch_sync_kernel_mappings()
+ * @mask: page-table levels changed so far (PGTBL_*_MODIFIED)
  */
 struct vmap_walk {
 	phys_addr_t phys;
@@ -74,7 +74,7 @@ struct vmap_walk {
 };
 
 #ifndef arch_vmap_set_ptes
-/* Set @nr PTEs, or as many as are free.  Returns their number. */
+/* Set up to @nr PTEs, stop at one that is not none.  Returns how many were set. */
 static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       unsigned long pfn, pgprot_t prot,
 					       unsigned long nr)
@@ -89,7 +89,7 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 
 #if !defined(arch_vmap_set_pte_block) && defined(CONFIG_HUGETLB_PAGE)
 #define arch_vmap_set_pte_block arch_vmap_set_pte_block
-/* Set the PTEs of @size bytes, of which the arch makes one leaf. */
+/* Map @size bytes as a block of PTEs that the MMU treats as one translation. */
 static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 					   unsigned long pfn, pgprot_t prot,
 					   unsigned long size)
@@ -103,9 +103,8 @@ static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 static bool vmap_has_pte_blocks(const struct vmap_walk *w)
 {
 #ifdef arch_vmap_set_pte_block
-	const unsigned int shift = arch_vmap_pte_supported_shift(PMD_SIZE);
-
-	return shift > PAGE_SHIFT && w->max_shift >= shift;
+	return w->max_shift > PAGE_SHIFT &&
+	       arch_vmap_pte_supported_shift(PMD_SIZE) > PAGE_SHIFT;
 #else
 	return false;
 #endif
@@ -120,7 +119,7 @@ static __always_inline int vmap_check_page(const struct page *page)
 	return 0;
 }
 
-/* The entry after @sg, of which @nr are left. */
+/* The entry after @sg.  @nr entries remain: with none, there may be no more. */
 static struct scatterlist *vmap_next_sg(struct scatterlist *sg, unsigned long nr)
 {
 	sg++;
@@ -162,7 +161,7 @@ static int vmap_load_pages(struct vmap_walk *w, unsigned long want)
 /* Extend the extent to @want bytes or more, as far as the memory is contiguous. */
 static int vmap_extend(struct vmap_walk *w, unsigned long want)
 {
-	/* Does the memory end before the virtual range? */
+	/* All memory is used up, but part of the range is not mapped. */
 	if (WARN_ON_ONCE(!w->len && !w->nr))
 		return -EINVAL;
 	if (!w->sg)
@@ -183,7 +182,7 @@ static void vmap_advance(struct vmap_walk *w, unsigned long size)
 	w->len -= size;
 }
 
-/* vmap_fill_*() map memory up to @end at most, and return its bytes, or an error. */
+/* Set PTEs up to @end at most.  Returns the bytes mapped, or an error. */
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
 {
@@ -235,7 +234,7 @@ static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr,
 	return nr * PAGE_SIZE;
 }
 
-/* Entries that do not fit into the table as a whole are left. */
+/* Stop at an entry that crosses @end: the caller maps it as an extent. */
 static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr,
 				  unsigned long end, struct vmap_walk *w)
 {
@@ -291,8 +290,8 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 }
 
 /*
- * Can a leaf of 1 << @shift bytes map [@addr, @next)?  The extent may be used up
- * to @end.  Returns 1, 0, or an error.
+ * Can a leaf of 1 << @shift bytes map [@addr, @next)?  Pieces are joined up to
+ * @end, for a run of leaves.  Returns 1, 0, or an error.
  */
 static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long end,
 			  unsigned int shift, struct vmap_walk *w)
@@ -312,10 +311,9 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long 
  * Set leaves.  Returns their number, 0 if the range has to be mapped at a lower
  * level, or an error.
  *
- * A table is left from an earlier mapping.  It is freed under the mmap read lock
- * of init_mm, to exclude ptdump, which walks kernel page tables that it does not
- * own under the write lock.  Other readers are harmless: each exclusively owns
- * the range that it operates on and cannot reach this table.
+ * If an earlier mapping left a page table here, it is freed.  The mmap read lock
+ * of init_mm keeps out ptdump and others that walk tables of areas they do not own,
+ * under the write lock.  VM_UNINITIALIZED keeps out /proc/kcore.
  */
 static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 			     unsigned long end, struct vmap_walk *w)
@@ -330,7 +328,7 @@ static int vmap_try_huge_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 	if (fits <= 0)
 		return fits;
 #ifdef pmd_set_huge_run
-	scoped_cond_guard(mmap_read_lock_try, return 0, &init_mm)
+	scoped_cond_guard(mmap_read_lock_try, fits = 0, &init_mm)
 		fits = pmd_set_huge_run(pmd, addr, w->phys, w->prot,
 					min(end - addr, w->len) >> PMD_SHIFT);
 	if (fits)
@@ -472,8 +470,8 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 }
 
 /*
- * Map an array of pages for vmalloc() and KMSAN, without KMSAN's metadata.  Blocks
- * of 1 << @page_shift bytes are contiguous, which is also the largest leaf.
+ * Map an array of pages for vmalloc() and KMSAN, without KMSAN's metadata.  Each
+ * 1 << @page_shift bytes of @pages are contiguous; no larger leaf is set.
  */
 int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
@@ -522,8 +520,9 @@ static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 }
 
 /*
- * Index of the first page of an aligned run of @leaf pages, or @nr.  Heuristic:
- * only ends of runs are compared.  A leaf contains one of the halves tried here.
+ * Index of the first page of an aligned run of @leaf pages, or @nr.  Such a run
+ * contains a step of half a leaf.  Only the ends of a run are compared: a wrong
+ * guess costs leaves, never correctness.
  */
 static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 				    unsigned long leaf)
@@ -563,7 +562,7 @@ static struct vmap_align vmap_align_pages(struct page **pages, unsigned long nr,
 	return align;
 }
 
-/* Align for the first entry that holds a PMD leaf, or else for the longest one. */
+/* Align for the first entry that holds a PMD leaf, or else for a long one. */
 static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 			  unsigned long *size, struct vmap_align *align)
 {
@@ -600,13 +599,13 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 static int vmap_kmsan_sg(unsigned long addr, const struct vmap_walk *w)
 {
 	struct sg_page_iter iter;
-	struct page *page;
 	int err = 0;
 
 	if (!IS_ENABLED(CONFIG_KMSAN))
 		return 0;
 	for_each_sg_page(w->sg, &iter, w->nr, 0) {
-		page = sg_page_iter_page(&iter);
+		struct page *page = sg_page_iter_page(&iter);
+
 		err = kmsan_vmap_pages_range_noflush(addr, addr + PAGE_SIZE,
 						     w->prot, &page, PAGE_SHIFT,
 						     GFP_KERNEL);
@@ -626,11 +625,12 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	unsigned long addr, end;
 	int err;
 
+	flags |= VM_UNINITIALIZED;
 	if (align.shift > PAGE_SHIFT)
-		area = __get_vm_area_node(size, 1UL << align.shift, align.offset,
-					  PAGE_SHIFT, flags, VMALLOC_START,
-					  VMALLOC_END, NUMA_NO_NODE,
-					  GFP_KERNEL | __GFP_NOWARN, caller);
+		area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset,
+						 PAGE_SHIFT, flags, VMALLOC_START,
+						 VMALLOC_END, NUMA_NO_NODE,
+						 GFP_KERNEL | __GFP_NOWARN, caller);
 	if (!area)
 		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
@@ -648,6 +648,7 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 		vunmap(area->addr);
 		return ERR_PTR(err);
 	}
+	clear_vm_uninitialized_flag(area);
 	return area;
 }
 

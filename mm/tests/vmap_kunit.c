@@ -549,7 +549,7 @@ static void expect_contents(struct kunit *test, unsigned long addr, const struct
 static struct vm_struct *area_alloc(unsigned long size, unsigned long align,
 				    unsigned long start, unsigned long end)
 {
-	return __get_vm_area_node(size, align, 0, PAGE_SHIFT, VM_MAP, start, end, NUMA_NO_NODE,
+	return __get_vm_area_node(size, align, PAGE_SHIFT, VM_MAP, start, end, NUMA_NO_NODE,
 				  GFP_KERNEL | __GFP_NOWARN, __builtin_return_address(0));
 }
 
