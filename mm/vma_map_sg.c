@@ -81,9 +81,10 @@ static void map_pages(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 		set_pte_at(mm, addr, ptep, pte_mkspecial(pfn_pte(pfn, prot)));
 }
 
-/* Fill one page table, up to @end. */
-static int map_table(struct mm_struct *mm, unsigned long addr,
-		     unsigned long end, struct sg_run *run, pgprot_t prot)
+/* Fill one page table, up to @end.  Not inlined: its loop needs the registers. */
+static noinline int map_table(struct mm_struct *mm, unsigned long addr,
+			      unsigned long end, struct sg_run *run,
+			      pgprot_t prot)
 {
 	unsigned long left = (end - addr) >> PAGE_SHIFT, nr;
 	pte_t *first, *ptep;
