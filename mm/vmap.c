@@ -246,9 +246,11 @@ static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr,
 	while (nr && sg->length <= end - addr) {
 		const unsigned long pfn = page_to_pfn(sg_page(sg)) + PFN_DOWN(sg->offset);
 		const unsigned long nr_pages = PFN_DOWN(sg->length);
+		const unsigned long set = nr_pages == 1 ?
+			arch_vmap_set_ptes(pte, addr, pfn, prot, 1) :
+			arch_vmap_set_ptes(pte, addr, pfn, prot, nr_pages);
 
-		if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, prot, nr_pages) !=
-			    nr_pages))
+		if (WARN_ON(set != nr_pages))
 			return -EBUSY;
 		pte += nr_pages;
 		addr += nr_pages << PAGE_SHIFT;
@@ -521,8 +523,7 @@ static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 
 /*
  * Index of the first page of an aligned run of @leaf pages, or @nr.  Such a run
- * contains a step of half a leaf.  Only the ends of a run are compared: a wrong
- * guess costs leaves, never correctness.
+ * contains a step of half a leaf.  Heuristic: only the ends of a run are compared.
  */
 static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 				    unsigned long leaf)
@@ -576,8 +577,7 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 		    !PAGE_ALIGNED(sg->offset | sg->length))
 			return -EINVAL;
 		if (!found && (sg->length > best->length || sg->length >= PMD_SIZE)) {
-			found = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <=
-				sg_phys(sg) + sg->length;
+			found = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <= sg_phys(sg) + sg->length;
 			best = sg;
 			before = total;
 		}
