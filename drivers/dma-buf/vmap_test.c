@@ -682,6 +682,21 @@ static long vmap_test_protect(struct vmap_test_file *file, void __user *uarg,
 	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
+/* For LAYOUT and REPLACE, which take long. */
+static long vmap_test_use_area(struct vmap_test_file *file,
+			       long (*use)(struct vmap_test_area *area,
+					   void __user *uarg, size_t usize),
+			       void __user *uarg, size_t usize)
+{
+	long ret;
+
+	if (mutex_lock_interruptible(&file->lock))
+		return -EINTR;
+	ret = use(&file->area, uarg, usize);
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
 static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 			    unsigned long arg)
 {
@@ -699,15 +714,13 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 	case _IOC_NR(DMABUF_VMAP_TEST_UNHOLD):
 		return vmap_test_unhold(file, uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_LAYOUT):
-		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
-			return vmap_test_layout(&file->area, uarg,
-						_IOC_SIZE(cmd));
+		return vmap_test_use_area(file, vmap_test_layout, uarg,
+					  _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_PROTECT):
 		return vmap_test_protect(file, uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_REPLACE):
-		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
-			return vmap_test_replace(&file->area, uarg,
-						 _IOC_SIZE(cmd));
+		return vmap_test_use_area(file, vmap_test_replace, uarg,
+					  _IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
 }
