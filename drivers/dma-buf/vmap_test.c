@@ -702,6 +702,7 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 		scoped_cond_guard(mutex_intr, return -EINTR, &file->lock)
 			return vmap_test_layout(&file->area, uarg,
 						_IOC_SIZE(cmd));
+		break;
 	case _IOC_NR(DMABUF_VMAP_TEST_PROTECT):
 		return vmap_test_protect(file, uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_REPLACE):
