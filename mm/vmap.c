@@ -88,7 +88,6 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 #endif
 
 #if !defined(arch_vmap_set_pte_block) && defined(CONFIG_HUGETLB_PAGE)
-#define arch_vmap_set_pte_block arch_vmap_set_pte_block
 /* Map @size bytes as a block of PTEs that the MMU treats as one translation. */
 static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 					   unsigned long pfn, pgprot_t prot,
@@ -100,14 +99,15 @@ static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
 }
 #endif
 
-static bool vmap_has_pte_blocks(const struct vmap_walk *w)
+/* Bytes of the smallest block of PTEs, or a page.  Unmapping needs hugetlb for it. */
+static unsigned long vmap_pte_block(const struct vmap_walk *w)
 {
-#ifdef arch_vmap_set_pte_block
-	return w->max_shift > PAGE_SHIFT &&
-	       arch_vmap_pte_supported_shift(PMD_SIZE) > PAGE_SHIFT;
-#else
-	return false;
-#endif
+	const unsigned int large = arch_vmap_pte_supported_shift(PMD_SIZE);
+	const unsigned int small = arch_vmap_pte_supported_shift((1UL << large) - 1);
+
+	if (!IS_ENABLED(CONFIG_HUGETLB_PAGE) || w->max_shift == PAGE_SHIFT)
+		return PAGE_SIZE;
+	return 1UL << (small > PAGE_SHIFT ? small : large);
 }
 
 static __always_inline int vmap_check_page(const struct page *page)
@@ -188,22 +188,21 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 {
 	const unsigned long pfn = PHYS_PFN(w->phys);
 	unsigned long size = min(end - addr, w->len);
+#ifdef CONFIG_HUGETLB_PAGE
+	const unsigned long block =
+		arch_vmap_pte_range_map_size(addr, addr + size, pfn, w->max_shift);
 
-#ifdef arch_vmap_set_pte_block
-	if (vmap_has_pte_blocks(w)) {
-		size = arch_vmap_pte_range_map_size(addr, addr + size, pfn,
-						    w->max_shift);
-		if (size > PAGE_SIZE) {
-			if (WARN_ON(!pte_none(ptep_get(pte))))
-				return -EBUSY;
-			arch_vmap_set_pte_block(pte, addr, pfn, w->prot, size);
-			vmap_advance(w, size);
-			return size;
-		}
+	if (block > PAGE_SIZE) {
+		if (WARN_ON(!pte_none(ptep_get(pte))))
+			return -EBUSY;
+		arch_vmap_set_pte_block(pte, addr, pfn, w->prot, block);
+		vmap_advance(w, block);
+		return block;
 	}
+	if (vmap_pte_block(w) > PAGE_SIZE)
+		size = min(size, ALIGN(addr + 1, vmap_pte_block(w)) - addr);
 #endif
-	if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, w->prot, PFN_DOWN(size)) !=
-		    PFN_DOWN(size)))
+	if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, w->prot, PFN_DOWN(size)) != PFN_DOWN(size)))
 		return -EBUSY;
 	vmap_advance(w, size);
 	return size;
@@ -265,6 +264,8 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			  struct vmap_walk *w)
 {
 	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
+	const unsigned long block = vmap_pte_block(w);
+	unsigned long stop = end;
 	long size;
 	int err;
 
@@ -274,10 +275,12 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	lazy_mmu_mode_enable();
 	do {
 		size = 0;
-		/* Where no leaf can be set, pieces need not be joined first. */
-		if (!w->len && !vmap_has_pte_blocks(w))
-			size = w->sg ? vmap_fill_sg(pte, addr, end, w) :
-				       vmap_fill_pages(pte, addr, end, w);
+		if (block > PAGE_SIZE)
+			stop = min(end, ALIGN(addr, block));
+		/* Pieces need not be joined where no block of PTEs can start. */
+		if (!w->len && addr != stop)
+			size = w->sg ? vmap_fill_sg(pte, addr, stop, w) :
+				       vmap_fill_pages(pte, addr, stop, w);
 		if (!size) {
 			err = vmap_extend(w, end - addr);
 			size = err ?: vmap_fill_extent(pte, addr, end, w);
@@ -291,10 +294,7 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	return min(size, 0);
 }
 
-/*
- * Can a leaf of 1 << @shift bytes map [@addr, @next)?  Pieces are joined up to
- * @end, for a run of leaves.  Returns 1, 0, or an error.
- */
+/* Can a leaf map [@addr, @next)?  Joins pieces up to @end.  Returns 1, 0, or an error. */
 static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long end,
 			  unsigned int shift, struct vmap_walk *w)
 {
@@ -310,8 +310,7 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long 
 }
 
 /*
- * Set leaves.  Returns their number, 0 if the range has to be mapped at a lower
- * level, or an error.
+ * Set leaves.  Returns their number, 0 to map at a lower level, or an error.
  *
  * If an earlier mapping left a page table here, it is freed.  The mmap read lock
  * of init_mm keeps out ptdump and others that walk tables of areas they do not own,
@@ -569,17 +568,17 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 {
 	struct scatterlist *sg = sgt->sgl, *best = sg;
 	unsigned long nr = sgt->orig_nents;
+	unsigned int longest = 0;
 	u64 total = 0, before = 0;
-	bool found = false;
 
 	while (nr) {
-		if (!sg_page(sg) || !sg->length ||
-		    !PAGE_ALIGNED(sg->offset | sg->length))
+		if (!sg_page(sg) || !sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
 			return -EINVAL;
-		if (!found && (sg->length > best->length || sg->length >= PMD_SIZE)) {
-			found = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <= sg_phys(sg) + sg->length;
+		if (sg->length > longest) {
 			best = sg;
 			before = total;
+			longest = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <= sg_phys(sg) + sg->length ?
+				  UINT_MAX : min(sg->length, PMD_SIZE - 1);
 		}
 		total += sg->length;
 		sg = vmap_next_sg(sg, --nr);

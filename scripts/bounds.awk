@@ -64,7 +64,7 @@ function parts_of_stock(whole, blocks) {
 	of_stock("kernel", "fresh", "vunmap", SIZE, 20)
 	of_stock("sg", "1m", "vmap", SIZE, 4)
 	of_stock("sg", "64k", "vmap", SIZE, blocks)
-	of_stock("sg", "4k-scattered", "vmap", SIZE, 4)
+	of_stock("sg", "4k-scattered", "vmap", SIZE, 1.5)
 	of_stock("kernel", "fresh", "vmap", PAGE, 1)
 	of_stock("sg", "page", "vmap", PAGE, 1)
 }
@@ -104,17 +104,16 @@ END {
 	if (variant == "patched") {
 		if (kernel == "6.12-x86_64") {
 			at_most("kernel", "fresh", "vmap", SIZE, 8000)
-			at_most("kernel", "fresh", "vunmap", SIZE, 3000)
-			at_most("sg", "1m", "vmap", SIZE, 400000)
+			at_most("kernel", "fresh", "vunmap", SIZE, 4500)
+			at_most("sg", "1m", "vmap", SIZE, 290000)
 			at_most("sg", "64k", "vmap", SIZE, 450000)
-			at_most("sg", "4k-scattered", "vmap", SIZE, 1100000)
+			of_stock("sg", "4k-scattered", "vmap", SIZE, 1.5)
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
 		} else if (kernel == "7.3-x86_64") {
 			parts_of_stock(400, 4)
 		} else {
-			# 7.3 has contiguous PTEs for them
-			parts_of_stock(300, kernel == "7.3-arm64" ? 20 : 4)
+			parts_of_stock(300, 4)
 		}
 		of_stock("pages", "run", "vmap", SIZE, 10)
 		of_stock("pages", "4k-scattered", "vmap", SIZE, 1)
