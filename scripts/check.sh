@@ -174,7 +174,6 @@ bench() {
 	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount runs || status=$?
 	for kernel in stock "$variant"; do
 		keep_port "$kernel" bench-icount
-		keep_port "$kernel" bench-runs
 		cat "$out/log/$kernel-bench-icount.port" "$out/log/$kernel-bench-runs.port" \
 			>"$results/$kernel-bench" 2>/dev/null || :
 	done
