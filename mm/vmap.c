@@ -577,7 +577,8 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 		if (sg->length > longest) {
 			best = sg;
 			before = total;
-			longest = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <= sg_phys(sg) + sg->length ?
+			longest = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <=
+				  sg_phys(sg) + sg->length ?
 				  UINT_MAX : min(sg->length, PMD_SIZE - 1);
 		}
 		total += sg->length;
