@@ -41,15 +41,15 @@ note() {
 # step NAME TEXT: what begins now, the how manieth of STEPS that is, and the time
 # since BEGUN; elsewhere, the text alone
 step() {
-	this=0
-	number=
-	for name in ${STEPS-}; do
-		this=$((this + 1))
-		[ "$name" != "$1" ] || number=$this
+	step_count=0
+	step_number=
+	for step_name in ${STEPS-}; do
+		step_count=$((step_count + 1))
+		[ "$step_name" != "$1" ] || step_number=$step_count
 	done
 	shift
-	if [ "$number" ]; then
-		echo "[$number/$this $(since "$BEGUN")] $*"
+	if [ "$step_number" ]; then
+		echo "[$step_number/$step_count $(since "$BEGUN")] $*"
 	else
 		say "$*"
 	fi
@@ -57,8 +57,8 @@ step() {
 
 # since SECONDS: minutes and seconds from then
 since() {
-	passed=$(($(date +%s) - $1))
-	printf '%d:%02d' $((passed / 60)) $((passed % 60))
+	since_s=$(($(date +%s) - $1))
+	printf '%d:%02d' $((since_s / 60)) $((since_s % 60))
 }
 
 # short PATH: as seen from the working directory, if it is below
