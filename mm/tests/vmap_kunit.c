@@ -692,7 +692,7 @@ static void maps_pud_leaf(struct kunit *test)
 
 	if (vmap_max_shift() < PUD_SHIFT || !arch_vmap_pud_supported(PAGE_KERNEL_RO))
 		kunit_skip(test, "no PUD leaves");
-	if (!pfn)
+	if (!pfn || PUD_PAGES > totalram_pages())
 		kunit_skip(test, "no memory for a PUD leaf");
 	mem = memory_new(test, PUD_PAGES);
 	for (i = 0; i < PUD_PAGES; i++)
