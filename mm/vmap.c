@@ -23,6 +23,7 @@
 #include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/init.h>
+#include <linux/io.h>
 #include <linux/kmsan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -182,12 +183,6 @@ static int vmap_extend(struct vmap_walk *w, unsigned long want)
 	return 0;
 }
 
-static void vmap_advance(struct vmap_walk *w, unsigned long size)
-{
-	w->phys += size;
-	w->len -= size;
-}
-
 /* Set PTEs up to @end at most, as the other two.  Returns the bytes, or an error. */
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
@@ -196,7 +191,8 @@ static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 
 	if (WARN_ON(arch_vmap_set_ptes(pte, addr, w->phys, w->pte_prot, nr, w->max_shift) != nr))
 		return -EBUSY;
-	vmap_advance(w, size);
+	w->phys += size;
+	w->len -= size;
 	return size;
 }
 
@@ -360,7 +356,8 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 		ret = vmap_try_huge_pmd(pmd, addr, next, end, w);
 		if (ret > 0) {
 			w->mask |= PGTBL_PMD_MODIFIED;
-			vmap_advance(w, ret * PMD_SIZE);
+			w->phys += ret * PMD_SIZE;
+			w->len -= ret * PMD_SIZE;
 			next = addr + ret * PMD_SIZE;
 			pmd += ret - 1;
 			continue;
@@ -406,7 +403,8 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 		ret = vmap_try_huge_pud(pud, addr, next, w);
 		if (ret > 0) {
 			w->mask |= PGTBL_PUD_MODIFIED;
-			vmap_advance(w, PUD_SIZE);
+			w->phys += PUD_SIZE;
+			w->len -= PUD_SIZE;
 			continue;
 		}
 		if (!ret)
@@ -427,7 +425,6 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 	if (WARN_ON_ONCE(start >= end || !PAGE_ALIGNED(start | end)))
 		return -EINVAL;
 
-	w->pte_prot = arch_vmap_prot(w->prot);
 	for (addr = start; addr != end && !err; addr = next) {
 		pgd_t *pgd = pgd_offset_k(addr);
 		p4d_t *p4d = p4d_alloc_track(&init_mm, pgd, addr, &w->mask);
@@ -439,6 +436,24 @@ static int vmap_walk_noflush(unsigned long start, unsigned long end,
 	if (w->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(start, end);
 	return err;
+}
+
+/* What maps an array or the entries of a table.  No field is zeroed in vain. */
+static struct vmap_walk vmap_walk_of(struct page **pages, struct scatterlist *sg,
+				     unsigned long nr, pgprot_t prot,
+				     unsigned int max_shift)
+{
+	return (struct vmap_walk) {
+		.phys = 0,
+		.len = 0,
+		.pages = pages,
+		.sg = sg,
+		.nr = nr,
+		.prot = prot,
+		.pte_prot = arch_vmap_prot(prot),
+		.max_shift = max_shift,
+		.mask = 0,
+	};
 }
 
 /*
@@ -453,11 +468,25 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 		.phys = ALIGN_DOWN(phys_addr, PAGE_SIZE),
 		.len = end - addr,
 		.prot = prot,
+		.pte_prot = arch_vmap_prot(prot),
 		.max_shift = max_page_shift,
 	};
 
 	might_sleep();
 	return vmap_walk_noflush(addr, end, &w);
+}
+
+static noinline int vmap_blocks_noflush(unsigned long addr, unsigned long end,
+					pgprot_t prot, struct page **pages,
+					unsigned int shift)
+{
+	const unsigned long size = 1UL << shift;
+	int err = 0;
+
+	for (; !err && addr < end; addr += size, pages += PFN_DOWN(size))
+		err = vmap_check_page(*pages) ?:
+		      vmap_range_noflush(addr, addr + size, page_to_phys(*pages), prot, shift);
+	return err;
 }
 
 /*
@@ -468,28 +497,12 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
 			       unsigned int page_shift)
 {
-	struct vmap_walk w = {
-		.pages = pages,
-		.nr = PFN_DOWN(end - addr),
-		.prot = prot,
-		.max_shift = PAGE_SHIFT,
-	};
-	int err;
+	struct vmap_walk w = vmap_walk_of(pages, NULL, PFN_DOWN(end - addr), prot, PAGE_SHIFT);
 
 	WARN_ON(page_shift < PAGE_SHIFT);
-	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) || page_shift == PAGE_SHIFT)
-		return vmap_walk_noflush(addr, end, &w);
-
-	for (; addr < end; addr += 1UL << page_shift) {
-		err = vmap_check_page(*pages);
-		if (!err)
-			err = vmap_range_noflush(addr, addr + (1UL << page_shift),
-						 page_to_phys(*pages), prot, page_shift);
-		if (err)
-			return err;
-		pages += 1UL << (page_shift - PAGE_SHIFT);
-	}
-	return 0;
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && page_shift > PAGE_SHIFT)
+		return vmap_blocks_noflush(addr, end, prot, pages, page_shift);
+	return vmap_walk_noflush(addr, end, &w);
 }
 
 /* Heuristic: an area starts @offset bytes after a multiple of 1 << @shift. */
@@ -618,17 +631,16 @@ static __always_inline struct vm_struct *
 vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	      unsigned long flags, const void *caller)
 {
-	struct vm_struct *area = NULL;
+	const gfp_t gfp = align.shift > PAGE_SHIFT ? GFP_KERNEL | __GFP_NOWARN : GFP_KERNEL;
+	struct vm_struct *area;
 	unsigned long addr, end;
 	int err;
 
 	flags |= VM_UNINITIALIZED;
-	if (align.shift > PAGE_SHIFT)
-		area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset,
-						 PAGE_SHIFT, flags, VMALLOC_START,
-						 VMALLOC_END, NUMA_NO_NODE,
-						 GFP_KERNEL | __GFP_NOWARN, caller);
-	if (!area)
+	area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset, PAGE_SHIFT,
+					 flags, VMALLOC_START, VMALLOC_END, NUMA_NO_NODE,
+					 gfp, caller);
+	if (!area && align.shift > PAGE_SHIFT)
 		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
 		return ERR_PTR(-ENOMEM);
@@ -668,12 +680,7 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 void *vmap(struct page **pages, unsigned int count,
 	   unsigned long flags, pgprot_t prot)
 {
-	struct vmap_walk w = {
-		.pages = pages,
-		.nr = count,
-		.prot = pgprot_nx(prot),
-		.max_shift = vmap_max_shift,
-	};
+	struct vmap_walk w = vmap_walk_of(pages, NULL, count, pgprot_nx(prot), vmap_max_shift);
 	struct vm_struct *area;
 
 	might_sleep();
@@ -724,12 +731,8 @@ EXPORT_SYMBOL(vmap);
  */
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 {
-	struct vmap_walk w = {
-		.sg = sgt->sgl,
-		.nr = sgt->orig_nents,
-		.prot = pgprot_nx(prot),
-		.max_shift = vmap_max_shift,
-	};
+	struct vmap_walk w = vmap_walk_of(NULL, sgt->sgl, sgt->orig_nents, pgprot_nx(prot),
+					  vmap_max_shift);
 	struct vmap_align align;
 	struct vm_struct *area;
 	unsigned long size;

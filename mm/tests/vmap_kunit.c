@@ -416,7 +416,7 @@ static unsigned int model_shift(unsigned long addr, phys_addr_t phys, unsigned l
 	const unsigned int shifts[] = {
 		arch_vmap_pud_supported(prot) ? PUD_SHIFT : never,
 		arch_vmap_pmd_supported(prot) ? PMD_SHIFT : never,
-#ifdef arch_vmap_clear_pte_block
+#ifdef arch_vmap_clear_pte
 		CONT_PTE_SHIFT,
 #elif defined(CONFIG_PPC_8xx) && defined(CONFIG_HUGETLB_PAGE)
 		19, 14,
