@@ -2,17 +2,25 @@
 /*
  * User mappings of the memory of an sg_table.
  *
- * The memory is seen as runs, one for each entry of the table.  Page tables are
- * filled one after the other, with as many runs as each has room for, so that a
- * table is looked up and locked once.
+ * The memory is seen as runs, one for each entry of the table.  A mapping is filled
+ * one PMD after the other: with a leaf, or with a page table, which is looked up
+ * and locked once for all the runs that it has room for.
+ *
+ * A leaf is a special PMD.  Who splits it drops it, as that of any file, so there
+ * are leaves only where a fault can bring back what was there.
  */
 
 #include <linux/export.h>
 #include <linux/highmem.h>
+#include <linux/huge_mm.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
+
+#include "internal.h"
 
 /**
  * struct sg_run - what is left of an entry of an sg_table
@@ -77,56 +85,240 @@ static void map_pages(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 {
 	const unsigned long end = pfn + nr_pages;
 
-	for (; pfn != end; pfn++, ptep++, addr += PAGE_SIZE)
-		set_pte_at(mm, addr, ptep, pte_mkspecial(pfn_pte(pfn, prot)));
+	for (; pfn != end; pfn++, ptep++, addr += PAGE_SIZE) {
+		if (pte_none(ptep_get(ptep)))
+			set_pte_at(mm, addr, ptep,
+				   pte_mkspecial(pfn_pte(pfn, prot)));
+	}
 }
 
-/* Fill one page table, up to @end.  Not inlined: its loop needs the registers. */
-static noinline int map_table(struct mm_struct *mm, unsigned long addr,
-			      unsigned long end, struct sg_run *run,
-			      pgprot_t prot)
+/*
+ * Fill what is empty of a page table, which is locked, up to @end.  Not inlined:
+ * its loop needs the registers.
+ */
+static noinline int fill_table(struct mm_struct *mm, pte_t *ptep,
+			       unsigned long addr, unsigned long end,
+			       struct sg_run *run, pgprot_t prot)
 {
 	unsigned long left = (end - addr) >> PAGE_SHIFT, nr;
-	pte_t *first, *ptep;
-	spinlock_t *ptl;	/* of the table */
 
-	first = get_locked_pte(mm, addr, &ptl);
-	if (!first)
-		return -ENOMEM;
-
-	lazy_mmu_mode_enable();
-	for (ptep = first; left; left -= nr) {
+	for (; left; left -= nr) {
 		if (!run->nr_pages && !sg_run_next(run))
-			break;
+			return -ENXIO;
 		nr = min(run->nr_pages, left);
 		map_pages(mm, addr, ptep, run->pfn, nr, prot);
 		sg_run_skip(run, nr);
 		addr += nr << PAGE_SHIFT;
 		ptep += nr;
 	}
-	lazy_mmu_mode_disable();
-	pte_unmap_unlock(first, ptl);
-	return left ? -ENXIO : 0;
+	return 0;
 }
+
+static int map_table(struct vm_area_struct *vma, unsigned long addr,
+		     unsigned long end, struct sg_run *run, pgprot_t prot)
+{
+	spinlock_t *ptl;	/* of the table */
+	pte_t *ptep;
+	int err;
+
+	ptep = get_locked_pte(vma->vm_mm, addr, &ptl);
+	if (!ptep)
+		return -ENOMEM;
+	lazy_mmu_mode_enable();
+	err = fill_table(vma->vm_mm, ptep, addr, end, run, prot);
+	lazy_mmu_mode_disable();
+	pte_unmap_unlock(ptep, ptl);
+	return err;
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+
+static bool vma_may_have_leaves(struct vm_area_struct *vma)
+{
+	return vma->vm_end - vma->vm_start >= PMD_SIZE &&
+	       vma->vm_ops && vma->vm_ops->huge_fault &&
+	       !arch_needs_pgtable_deposit() &&
+	       thp_vma_allowable_order(vma, vma->vm_flags, TVA_PAGEFAULT,
+				       PMD_ORDER);
+}
+
+/* Whether the run goes on for a leaf that maps what is from @addr to @end. */
+static bool run_fits_leaf(const struct sg_run *run, unsigned long addr,
+			  unsigned long end)
+{
+	return end - addr == PMD_SIZE && run->nr_pages >= HPAGE_PMD_NR &&
+	       !(run->pfn % HPAGE_PMD_NR);
+}
+
+static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
+	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
+
+	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+}
+
+/* Set a leaf, or let one be written that has been write-protected. */
+static void set_leaf(struct vm_area_struct *vma, unsigned long addr, pmd_t *pmd,
+		     unsigned long pfn, pgprot_t prot, bool write)
+{
+	spinlock_t *ptl = pmd_lock(vma->vm_mm, pmd);	/* of the table */
+	pmd_t entry;
+
+	if (pmd_none(*pmd)) {
+		entry = pmd_mkspecial(pmd_mkhuge(pfn_pmd(pfn, prot)));
+		if (vma->vm_flags & VM_WRITE)
+			entry = pmd_mkyoung(pmd_mkdirty(entry));
+		if (write)
+			entry = maybe_pmd_mkwrite(entry, vma);
+		set_pmd_at(vma->vm_mm, addr, pmd, entry);
+		update_mmu_cache_pmd(vma, addr, pmd);
+	} else if (write && pmd_trans_huge(*pmd)) {
+		entry = pmd_mkyoung(pmd_mkdirty(*pmd));
+		entry = maybe_pmd_mkwrite(entry, vma);
+		if (pmdp_set_access_flags(vma, addr, pmd, entry, 1))
+			update_mmu_cache_pmd(vma, addr, pmd);
+	}
+	spin_unlock(ptl);
+}
+
+static int map_leaf(struct vm_area_struct *vma, unsigned long addr,
+		    struct sg_run *run, pgprot_t prot)
+{
+	pmd_t *pmd = alloc_pmd(vma->vm_mm, addr);
+
+	if (!pmd)
+		return -ENOMEM;
+	if (!pmd_none(*pmd))
+		return map_table(vma, addr, addr + PMD_SIZE, run, prot);
+	set_leaf(vma, addr, pmd, run->pfn, prot, false);
+	sg_run_skip(run, HPAGE_PMD_NR);
+	return 0;
+}
+
+static vm_fault_t fault_leaf(struct vm_fault *vmf, unsigned long addr,
+			     const struct sg_run *run, pgprot_t prot)
+{
+	set_leaf(vmf->vma, addr, vmf->pmd, run->pfn, prot,
+		 vmf->flags & FAULT_FLAG_WRITE);
+	return VM_FAULT_NOPAGE;
+}
+
+#else /* !CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
+
+static bool vma_may_have_leaves(struct vm_area_struct *vma)
+{
+	return false;
+}
+
+static bool run_fits_leaf(const struct sg_run *run, unsigned long addr,
+			  unsigned long end)
+{
+	return false;
+}
+
+static int map_leaf(struct vm_area_struct *vma, unsigned long addr,
+		    struct sg_run *run, pgprot_t prot)
+{
+	return -EINVAL;
+}
+
+static vm_fault_t fault_leaf(struct vm_fault *vmf, unsigned long addr,
+			     const struct sg_run *run, pgprot_t prot)
+{
+	return VM_FAULT_FALLBACK;
+}
+
+#endif /* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
 
 static int map_runs(struct vm_area_struct *vma, struct sg_run *run,
 		    pgprot_t prot)
 {
 	unsigned long addr, next;
+	bool leaves;
 	int err = 0;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	flush_cache_range(vma, vma->vm_start, vma->vm_end);
+	leaves = vma_may_have_leaves(vma);
 	for (addr = vma->vm_start; !err && addr != vma->vm_end; addr = next) {
 		next = pmd_addr_end(addr, vma->vm_end);
-		err = map_table(vma->vm_mm, addr, next, run, prot);
+		if (!run->nr_pages && !sg_run_next(run))
+			err = -ENXIO;
+		else if (leaves && run_fits_leaf(run, addr, next))
+			err = map_leaf(vma, addr, run, prot);
+		else
+			err = map_table(vma, addr, next, run, prot);
 	}
-	/* No page is referenced, and the caller may free them all. */
+	/*
+	 * No page is referenced, and the caller may free them all.  Leaves have to
+	 * go while the mapping still has its file, by which they are known.
+	 */
 	if (err)
 		zap_special_vma_range(vma, vma->vm_start,
 				      vma->vm_end - vma->vm_start);
 	return err;
 }
+
+/* In the table that the fault has preallocated, if there is none yet. */
+static vm_fault_t fault_table(struct vm_fault *vmf, unsigned long addr,
+			      unsigned long end, struct sg_run *run,
+			      pgprot_t prot)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	spinlock_t *ptl;	/* of the table */
+	pte_t *ptep;
+	int err;
+
+	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
+		pmd_install(vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+	ptep = pte_offset_map_lock(vma->vm_mm, vmf->pmd, addr, &ptl);
+	if (!ptep)
+		return VM_FAULT_NOPAGE;	/* others were faster, or try again */
+	lazy_mmu_mode_enable();
+	err = fill_table(vma->vm_mm, ptep, addr, end, run, prot);
+	lazy_mmu_mode_disable();
+	if (!err)
+		update_mmu_cache(vma, vmf->address & PAGE_MASK,
+				 ptep + pte_index(vmf->address) - pte_index(addr));
+	pte_unmap_unlock(ptep, ptl);
+	return err ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+}
+
+/**
+ * vmf_map_sg - bring back a part of a mapping that vma_map_sg() has made
+ * @vmf: the fault
+ * @sgt: the memory that is mapped
+ * @order: PMD_ORDER for a leaf, 0 for pages
+ * @prot: page protection for the mapping
+ *
+ * Splitting a leaf drops it: when the protection of a part of it is changed, when
+ * a part of it is moved or unmapped.  Maps again what the mapping has of the PMD
+ * around the fault, at once.  The page offset of the mapping is that in the table.
+ *
+ * Context: From ->fault() and, with its order, ->huge_fault().
+ * Return: VM_FAULT_NOPAGE, VM_FAULT_FALLBACK if there can be no leaf, or
+ * VM_FAULT_SIGBUS beyond the end of the table.
+ */
+vm_fault_t vmf_map_sg(struct vm_fault *vmf, const struct sg_table *sgt,
+		      unsigned int order, pgprot_t prot)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	const unsigned long addr = max(vmf->address & PMD_MASK, vma->vm_start);
+	const unsigned long end = pmd_addr_end(addr, vma->vm_end);
+	struct sg_run run;
+
+	if (order && order != PMD_ORDER)
+		return VM_FAULT_FALLBACK;
+	if (!sg_run_start(&run, sgt, linear_page_index(vma, addr)))
+		return VM_FAULT_SIGBUS;
+	if (!order)
+		return fault_table(vmf, addr, end, &run, prot);
+	if (!run_fits_leaf(&run, addr, end))
+		return VM_FAULT_FALLBACK;
+	return fault_leaf(vmf, addr, &run, prot);
+}
+EXPORT_SYMBOL_GPL(vmf_map_sg);
 
 #else /* !CONFIG_MMU */
 
@@ -150,6 +342,9 @@ static int map_runs(struct vm_area_struct *vma, struct sg_run *run,
  * references of, but of all entries at once, in their order.  Offsets and lengths
  * of entries must be multiples of PAGE_SIZE.  A private mapping that may be
  * written, and any mapping without an MMU, must lie within one entry.
+ *
+ * Where @vma has a ->huge_fault() that calls vmf_map_sg(), as its ->fault() does,
+ * what is aligned to PMD_SIZE in both gets PMD leaves.
  *
  * The memory type is taken from @prot, and not looked up as remap_pfn_range()
  * does on x86: who has changed that of the pages knows it.
