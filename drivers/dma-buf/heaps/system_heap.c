@@ -783,10 +783,46 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
 	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
 }
 
+/*
+ * A part of a mapping that has been dropped, as a leaf was split.  Importers may
+ * put data of theirs into the VMA, but it keeps the file of the dma-buf.
+ */
+static vm_fault_t system_heap_huge_fault(struct vm_fault *vmf,
+					 unsigned int order)
+{
+	const struct dma_buf *dmabuf = vmf->vma->vm_file->private_data;
+	const struct system_heap_buffer *buffer = dmabuf->priv;
+
+	return vmf_map_sg(vmf, &buffer->sg_table, order,
+			  system_heap_pgprot(buffer, vmf->vma->vm_page_prot));
+}
+
+static vm_fault_t system_heap_fault(struct vm_fault *vmf)
+{
+	return system_heap_huge_fault(vmf, 0);
+}
+
+static const struct vm_operations_struct system_heap_vm_ops = {
+	.fault = system_heap_fault,
+	.huge_fault = system_heap_huge_fault,
+};
+
+/*
+ * An importer that counts its mappings keeps its operations, and so gets no leaves.
+ * Nor does a private mapping, which has to be as remap_pfn_range() makes it.
+ */
+static bool system_heap_may_fault(struct vm_area_struct *vma)
+{
+	return IS_ENABLED(CONFIG_MMU) && !vma_is_cow_mapping(vma) &&
+	       !(vma->vm_ops && vma->vm_ops->close);
+}
+
 static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
 
+	if (system_heap_may_fault(vma))
+		vma->vm_ops = &system_heap_vm_ops;
 	return vma_map_sg(vma, &buffer->sg_table, vma->vm_pgoff,
 			  system_heap_pgprot(buffer, vma->vm_page_prot));
 }
