@@ -262,7 +262,7 @@ function write_markdown(    i, n, op, sizes) {
 	n = split("4096 65536 1048576 8388608 134217728 1073741824", sizes, " ")
 	for (i = 1; i <= n; i++)
 		row("vmap", "kernel", "fresh", "vmap", sizes[i])
-	n = split("vunmap mmap alloc free", op, " ")
+	n = split("vunmap mmap munmap fork refault alloc free", op, " ")
 	for (i = 1; i <= n; i++)
 		row(op[i], "kernel", "fresh", op[i], 134217728)
 	row("vmap, 1 MiB blocks", "sg", "1m", "vmap", 134217728)
