@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -36,16 +37,27 @@
 #define MADV_COLLAPSE		25
 #endif
 
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
+
 #define HUGEPAGE	"/sys/kernel/mm/transparent_hugepage/"
 /* Leaves in a buffer, which has some pages beside them. */
 #define LEAVES		4
 #define MORE_PAGES	5
 /* What page tables of other mappings may come to meanwhile, in KiB. */
 #define OTHER_TABLES	32
+/* Of a thread that changes what others use. */
+#define CHANGES		200
+#define NOBODY		65534
 
 FIXTURE(mapping)
 {
 	int heap;
+	int test;	/* in-kernel test user, -1 if there is none */
 	int dmabuf;
 	bool leaves;	/* are expected */
 	size_t page;
@@ -115,6 +127,18 @@ static char *find_hole(size_t bytes, size_t align)
 	return hole;
 }
 
+static int read_first_line(const char *file, char *line, int size)
+{
+	FILE *f = fopen(file, "re");
+	int ret;
+
+	if (!f)
+		return -1;
+	ret = fgets(line, size, f) ? 0 : -1;
+	fclose(f);
+	return ret;
+}
+
 static int killed_by(int status)
 {
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -141,9 +165,10 @@ FIXTURE_SETUP(mapping)
 	self->heap = open_heap();
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
 	self->page = page_size();
-	self->leaf = size > 0 ? size : 2 * MIB;
-	self->leaves = size > 0 && kernel_has(" T vmf_map_sg\n");
+	self->leaf = size > 0 ? (size_t)size : 2 * MIB;
+	self->leaves = size > 0 && kernel_has(" T vmf_map_leaf\n");
 	self->bytes = LEAVES * self->leaf + MORE_PAGES * self->page;
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
@@ -160,6 +185,7 @@ FIXTURE_TEARDOWN(mapping)
 	if (self->map)
 		munmap(self->map, self->bytes);
 	close(self->dmabuf);
+	close(self->test);
 	close(self->heap);
 }
 
@@ -179,6 +205,21 @@ static bool buffer_is_numbered(int dmabuf, size_t bytes)
 	return ok;
 }
 
+/* What page tables map, from @map on. */
+static int count_leaves(int test, char *map, size_t bytes, struct dmabuf_vmap_user *user)
+{
+	*user = (struct dmabuf_vmap_user){ .addr = (uintptr_t)map, .bytes = bytes };
+	return ioctl(test, DMABUF_VMAP_TEST_USER, user);
+}
+
+#define EXPECT_LEAVES(pmds, ptes, map, size) do { \
+	struct dmabuf_vmap_user _user; \
+	ASSERT_EQ(0, count_leaves(self->test, map, size, &_user)); \
+	EXPECT_EQ((__u64)(pmds), _user.pmd_leaves); \
+	EXPECT_EQ((__u64)(ptes), _user.pte_leaves); \
+	EXPECT_EQ(0U, _user.cont_leaves); \
+} while (0)
+
 TEST_F(mapping, has_leaves)
 {
 	const long long kib = LEAVES * self->leaf / self->page * sizeof(void *) / KIB;
@@ -187,6 +228,111 @@ TEST_F(mapping, has_leaves)
 		SKIP(return, "no leaves in this kernel");
 	EXPECT_EQ(0UL, (uintptr_t)self->map % self->leaf);
 	EXPECT_LT(table_kib(), self->tables + kib);
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	EXPECT_LEAVES(LEAVES, MORE_PAGES, self->map, self->bytes);
+}
+
+TEST_F(mapping, has_ptes_where_no_leaf_fits)
+{
+	char *at = find_hole(self->bytes + self->leaf, self->leaf) + self->page;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	ASSERT_EQ(at, mmap(at, self->bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+	EXPECT_LEAVES(0, self->bytes / self->page, at, self->bytes);
+	ASSERT_EQ(0, munmap(at, self->bytes));
+
+	/* Where the offset agrees with the address again, there are leaves again. */
+	ASSERT_EQ(at, mmap(at, self->bytes - self->page, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->page));
+	EXPECT_LEAVES(LEAVES - 1, self->leaf / self->page - 1 + MORE_PAGES, at,
+		      self->bytes - self->page);
+	EXPECT_TRUE(is_numbered(at, self->page, self->bytes - self->page, 1));
+	ASSERT_EQ(0, munmap(at, self->bytes - self->page));
+}
+
+/* The one that is split is a hole, then a table's worth of PTEs after one fault. */
+TEST_F(mapping, comes_back_a_table_at_a_time)
+{
+	const size_t ptes = self->leaf / self->page;
+	char *leaf = self->map + self->leaf;
+	long faults;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	ASSERT_EQ(0, mprotect(leaf + self->leaf - self->page, self->page, PROT_READ));
+	EXPECT_LEAVES(LEAVES - 1, MORE_PAGES, self->map, self->bytes);
+	faults = minor_faults();
+	__atomic_load_n(first_word(leaf, self->page, 7), __ATOMIC_RELAXED);
+	EXPECT_LEAVES(0, ptes - 1, leaf, self->leaf);
+	number_pages(leaf, self->page, ptes - 1, ptes);
+	EXPECT_GT(16, minor_faults() - faults);
+	__atomic_load_n(last_word(leaf, self->page, ptes - 1), __ATOMIC_RELAXED);
+	EXPECT_LEAVES(LEAVES - 1, ptes + MORE_PAGES, self->map, self->bytes);
+	expect_all_there();
+}
+
+/* All of a leaf moves to where another one fits. */
+TEST_F(mapping, moves_as_a_leaf)
+{
+	char *to = find_hole(2 * self->leaf, self->leaf);
+	const size_t half = self->leaf / 2;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	/* Split, and moved as a hole, which one fault fills. */
+	ASSERT_EQ(to + half, mremap(self->map + half, self->leaf + half, self->leaf + half,
+				    MREMAP_MAYMOVE | MREMAP_FIXED, to + half));
+	EXPECT_LEAVES(1, 0, to, 2 * self->leaf);
+	EXPECT_TRUE(is_numbered(to + half, self->page, self->leaf + half, half / self->page));
+	EXPECT_LEAVES(1, half / self->page, to, 2 * self->leaf);
+	EXPECT_TRUE(is_numbered(self->map, self->page, half, 0));
+	ASSERT_EQ(0, munmap(to + half, self->leaf + half));
+	ASSERT_EQ(0, munmap(self->map, half));
+	ASSERT_EQ(0, munmap(self->map + 2 * self->leaf, self->bytes - 2 * self->leaf));
+	self->map = NULL;
+}
+
+#define EXPECT_COUNTED(n) do { \
+	struct dmabuf_vmap_user _user; \
+	ASSERT_EQ(0, count_leaves(self->test, self->map, self->page, &_user)); \
+	EXPECT_EQ((__u64)(n), _user.counted); \
+} while (0)
+
+/*
+ * One that takes its operations away before it asks the exporter to map, and has
+ * private data of its own; and one that counts its mappings.
+ */
+TEST_F(mapping, of_an_importer_is_right)
+{
+	const off_t offsets[] = { 0, DMABUF_VMAP_TEST_COUNTED };
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		char *hole = find_hole(self->bytes + self->leaf, self->leaf);
+		char *map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_FIXED_NOREPLACE, self->test, offsets[i]);
+		struct dmabuf_vmap_user user;
+
+		ASSERT_EQ(hole, map);
+		ASSERT_EQ(0, count_leaves(self->test, map, self->bytes, &user));
+		EXPECT_EQ(self->leaves && !i ? (__u64)LEAVES : 0, user.pmd_leaves);
+		EXPECT_EQ((__u64)i, user.counted);
+		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_EQ(0, mprotect(map + 3 * self->page, self->page, PROT_READ));
+		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		number_pages(map + 4 * self->page, self->page, 600, 4);
+		EXPECT_COUNTED(3 * i);
+		ASSERT_EQ(0, munmap(map, self->bytes));
+		EXPECT_COUNTED(0);
+	}
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_UNHOLD, &hold));
+	expect_all_there();
 }
 
 TEST_F(mapping, is_there_without_a_fault)
@@ -428,6 +574,9 @@ TEST_F(mapping, shrinks_and_does_not_grow)
 				     MREMAP_MAYMOVE));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(MAP_FAILED, mremap(self->map, 0, self->bytes, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, self->bytes, self->bytes,
+				     MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(self->map, mremap(self->map, self->bytes, less, 0));
 	EXPECT_TRUE(is_numbered(self->map, self->page, less, 0));
 	EXPECT_EQ(SIGSEGV, signal_of_write(self->map + less));
@@ -489,6 +638,33 @@ TEST_F(mapping, is_right_whatever_is_said_of_huge_pages)
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
+TEST_F(mapping, is_right_whatever_is_enabled)
+{
+	const char * const modes[] = { "never", "madvise", "always" };
+	char mode[64] = "", *at;
+
+	if (read_first_line(HUGEPAGE "enabled", mode, sizeof(mode)))
+		SKIP(return, HUGEPAGE "enabled: %s", strerror(errno));
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		char *map;
+
+		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", modes[i]));
+		map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   self->dmabuf, 0);
+		EXPECT_NE(MAP_FAILED, map);
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_EQ(0, mprotect(map + self->page, self->page, PROT_READ));
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_EQ(0, munmap(map, self->bytes));
+		expect_all_there();
+	}
+	at = strchr(mode, '[');
+	if (at) {
+		at[strcspn(at, "]")] = 0;
+		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", at + 1));
+	}
+}
+
 TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
 {
 	const long long kib = LEAVES * self->leaf / self->page * sizeof(void *) / KIB;
@@ -514,6 +690,57 @@ TEST_F(mapping, may_be_locked)
 	ASSERT_EQ(0, mlockall(MCL_CURRENT));
 	expect_all_there();
 	ASSERT_EQ(0, munlockall());
+}
+
+/* Not populated: its pages are there, and are not those of the process. */
+TEST_F(mapping, may_be_asked_for_locked_or_populated)
+{
+	const int flags[] = { MAP_LOCKED, MAP_POPULATE, MAP_POPULATE | MAP_NONBLOCK };
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | flags[i], self->dmabuf, 0);
+
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_EQ(0, munmap(map, self->bytes));
+	}
+}
+
+TEST_F(mapping, counts_for_the_limit_of_locked_memory)
+{
+	const struct rlimit limit = { 64 * KIB, 64 * KIB };
+	int status;
+	pid_t child = fork();
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(NOBODY, NOBODY, NOBODY))
+			_exit(1);
+		_exit(mlock(self->map, self->bytes) != -1 || errno != ENOMEM ||
+		      mlock(self->map, self->page));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* Many at once, at all offsets by pages: each is right, also while others go. */
+TEST_F(mapping, of_many_at_once_is_right)
+{
+	char *maps[40];
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		maps[i] = mmap(NULL, self->bytes - i * self->page, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, self->dmabuf, i * self->page);
+		ASSERT_NE(MAP_FAILED, maps[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		const size_t j = (i * 7) % ARRAY_SIZE(maps);
+
+		EXPECT_TRUE(is_numbered(maps[j], self->page, self->bytes - j * self->page, j));
+		ASSERT_EQ(0, munmap(maps[j], self->bytes - j * self->page));
+	}
+	expect_all_there();
 }
 
 TEST_F(mapping, counts_for_the_limit_of_addresses)
@@ -595,19 +822,122 @@ TEST_F(mapping, is_not_read_by_a_debugger)
 
 TEST_F(mapping, has_no_faults_for_user_space)
 {
-	struct uffdio_register reg = {
-		.range = { (uintptr_t)self->map, self->leaf },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	const __u64 modes[][2] = {
+		{ UFFDIO_REGISTER_MODE_MISSING, 0 },
+		{ UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_WP_ASYNC },
 	};
-	struct uffdio_api api = { .api = UFFD_API };
-	const int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 
-	if (uffd < 0)
-		SKIP(return, "userfaultfd: %s", strerror(errno));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg));
-	EXPECT_EQ(EINVAL, errno);
-	close(uffd);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct uffdio_register reg = {
+			.range = { (uintptr_t)self->map, self->leaf },
+			.mode = modes[i][0],
+		};
+		struct uffdio_api api = { .api = UFFD_API, .features = modes[i][1] };
+		const int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+		if (uffd < 0)
+			SKIP(return, "userfaultfd: %s", strerror(errno));
+		if (!ioctl(uffd, UFFDIO_API, &api)) {
+			EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg));
+			EXPECT_EQ(EINVAL, errno);
+		}
+		close(uffd);
+	}
+}
+
+struct smaps {
+	char *map;
+	bool inside;
+	long long rss;
+	bool is_raw;
+};
+
+static void use_smaps(char *line, void *data)
+{
+	struct smaps *smaps = data;
+	unsigned long start, end;
+
+	if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+		smaps->inside = start == (uintptr_t)smaps->map;
+		if (smaps->inside && !strstr(line, "/dmabuf:"))
+			smaps->inside = false;
+	}
+	if (!smaps->inside)
+		return;
+	sscanf(line, "Rss: %lld", &smaps->rss);
+	if (!strncmp(line, "VmFlags:", 8))
+		smaps->is_raw = strstr(line, " pf ") && strstr(line, " io ") &&
+				strstr(line, " de ") && strstr(line, " dd ");
+}
+
+/* Raw frames of the dma-buf, which are not of the process. */
+TEST_F(mapping, is_none_of_the_memory_of_the_process)
+{
+	struct smaps smaps = { .map = self->map, .rss = -1 };
+
+	if (read_lines("/proc/self/smaps", use_smaps, &smaps))
+		SKIP(return, "/proc/self/smaps: %s", strerror(errno));
+	EXPECT_EQ(0, smaps.rss);
+	EXPECT_TRUE(smaps.is_raw);
+	expect_all_there();
+}
+
+#define CORE		"/tmp/heap_mmap.core"
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+
+TEST_F(mapping, is_not_in_a_core_dump)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	char pattern[256] = "";
+	struct stat core = {};
+	int status;
+	pid_t child;
+
+	if (read_first_line(CORE_PATTERN, pattern, sizeof(pattern)) ||
+	    write_file(CORE_PATTERN, CORE))
+		SKIP(return, CORE_PATTERN ": %s", strerror(errno));
+	write_file("/proc/sys/kernel/core_uses_pid", "0");
+	unlink(CORE);
+	child = fork();
+	if (!child) {
+		signal(SIGABRT, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &limit);
+		abort();
+	}
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	pattern[strcspn(pattern, "\n")] = 0;
+	write_file(CORE_PATTERN, pattern);
+	if (stat(CORE, &core))
+		SKIP(return, CORE ": %s", strerror(errno));
+	unlink(CORE);
+	EXPECT_EQ(SIGABRT, killed_by(status));
+	EXPECT_LT(0, core.st_size);
+	EXPECT_GT((off_t)self->leaf, core.st_size);
+	expect_all_there();
+}
+
+#define ZRAM		"/dev/zram0"
+
+/* A device has no way to get at it but by the dma-buf. */
+TEST_F(mapping, is_not_read_or_written_past_the_cpu)
+{
+	int disk;
+
+	if (system("modprobe -q zram") ||
+	    write_file("/sys/block/zram0/disksize", "1048576"))
+		SKIP(return, ZRAM ": %s", strerror(errno));
+	disk = open(ZRAM, O_RDWR | O_DIRECT | O_CLOEXEC);
+	EXPECT_LE(0, disk)
+		TH_LOG(ZRAM ": %s", strerror(errno));
+	if (disk >= 0) {
+		EXPECT_EQ(-1, pwrite(disk, self->map, self->page, 0));
+		EXPECT_EQ(EFAULT, errno);
+		EXPECT_EQ(-1, pread(disk, self->map + self->leaf, self->page, 0));
+		EXPECT_EQ(EFAULT, errno);
+		close(disk);
+	}
+	write_file("/sys/block/zram0/reset", "1");
+	expect_all_there();
 }
 
 /* Soft-dirty bits write-protect what is written later. */
@@ -662,7 +992,7 @@ TEST_F(mapping, may_be_used_while_it_is_split)
 		};
 		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
 	}
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < CHANGES; i++) {
 		/* beside what they use, in the leaf that they use */
 		char *page = self->map + (3 * part + 1 + i % (part - 1)) * self->page;
 
@@ -673,6 +1003,75 @@ TEST_F(mapping, may_be_used_while_it_is_split)
 	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
 		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
 		EXPECT_TRUE(workers[i].ok);
+	}
+	expect_all_there();
+}
+
+/* Others use one leaf while its neighbours are unmapped, moved away and mapped again. */
+TEST_F(mapping, may_be_used_while_its_neighbours_change)
+{
+	const size_t part = self->leaf / self->page, rest = self->bytes - self->leaf;
+	char *next = self->map + self->leaf, *to = find_hole(self->bytes, self->leaf);
+	struct worker workers[2];
+	bool stop = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i] = (struct worker) {
+			.map = self->map, .page = self->page, .first = i * part / 2,
+			.nr = part / 2, .stop = &stop,
+		};
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+	}
+	for (int i = 0; i < CHANGES / 4; i++) {
+		char *moved = to + i % 3 * self->page;
+
+		ASSERT_EQ(moved, mremap(next, rest, rest, MREMAP_MAYMOVE | MREMAP_FIXED, moved));
+		EXPECT_EQ(part, *first_word(moved, self->page, 0));
+		ASSERT_EQ(0, munmap(moved, rest));
+		ASSERT_EQ(next, mmap(next, rest, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->leaf));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
+		EXPECT_TRUE(workers[i].ok);
+	}
+	expect_all_there();
+}
+
+/* All threads fault on the same leaf, which is missing. */
+static void *touch(void *data)
+{
+	struct worker *w = data;
+
+	for (size_t i = w->first; i < w->first + w->nr; i++)
+		w->ok &= *first_word(w->map, w->page, i) == i;
+	return NULL;
+}
+
+TEST_F(mapping, comes_back_once_for_all)
+{
+	const size_t part = self->leaf / self->page / 4;
+	struct worker workers[4];
+
+	for (int round = 0; round < CHANGES / 4; round++) {
+		char *last = self->map + self->leaf - self->page;
+
+		ASSERT_EQ(0, munmap(self->map, self->bytes));
+		ASSERT_EQ(self->map, mmap(self->map, self->bytes, PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+		ASSERT_EQ(0, mprotect(last, self->page, PROT_READ));
+		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+			workers[i] = (struct worker) {
+				.map = self->map, .page = self->page, .first = i * part,
+				.nr = part, .ok = true,
+			};
+			ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, touch, &workers[i]));
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+			ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
+			EXPECT_TRUE(workers[i].ok);
+		}
 	}
 	expect_all_there();
 }
