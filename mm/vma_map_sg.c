@@ -148,8 +148,9 @@ static noinline int map_old_table(struct vm_area_struct *vma, pmd_t *pmd,
 #if defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && !defined(CONFIG_PAGE_TABLE_CHECK)
 
 /*
- * The PTEs of contiguous frames differ by the same value, unless the frame number is
- * in two parts of a PTE, and what is carried from one is lost to the other.
+ * Plain stores, as nobody sees the table.  The PTEs of contiguous frames differ by
+ * the same value, unless the frame number is in two parts of a PTE, and what is
+ * carried from one is lost to the other.
  */
 static void map_new_pages(struct vm_area_struct *vma, unsigned long addr,
 			  pte_t *ptep, unsigned long pfn,
@@ -159,7 +160,7 @@ static void map_new_pages(struct vm_area_struct *vma, unsigned long addr,
 	pte_t *const end = ptep + nr_pages;
 	pteval_t val, step;
 
-	set_pte(ptep++, __pte(first));
+	*ptep++ = __pte(first);
 	if (ptep == end)
 		return;
 
@@ -168,10 +169,10 @@ static void map_new_pages(struct vm_area_struct *vma, unsigned long addr,
 	if (first + (nr_pages - 1) * step ==
 	    pte_val(make_pte(vma, pfn + nr_pages - 1, prot))) {
 		for (; ptep != end; ptep++, val += step)
-			set_pte(ptep, __pte(val));
+			*ptep = __pte(val);
 	} else {
 		for (; ptep != end; ptep++)
-			set_pte(ptep, make_pte(vma, ++pfn, prot));
+			*ptep = make_pte(vma, ++pfn, prot);
 	}
 }
 
