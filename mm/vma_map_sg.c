@@ -216,13 +216,16 @@ static int map_new_table(struct vm_area_struct *vma, pmd_t *pmd,
 
 #endif
 
-/* Returns -EAGAIN if a fault on what is not mapped then is to be taken again. */
+/*
+ * Returns -EAGAIN if there was a table that is gone by now, as one that is empty may
+ * be while only its VMAs are locked, or a leaf in its place.
+ */
 static int map_table(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 		     unsigned long end, struct sg_run *run, pgprot_t prot)
 {
 	int err = -EAGAIN;
 
-	if (pmd_none(pmdp_get_lockless(pmd)))
+	if (pmd_none(*pmd))
 		err = map_new_table(vma, pmd, addr, end, run, prot);
 	if (err == -EAGAIN)
 		err = map_old_table(vma, pmd, addr, end, run, prot);
@@ -313,6 +316,7 @@ static int map_pmd(struct vm_area_struct *vma, unsigned long addr,
 		   bool leaves)
 {
 	pmd_t *pmd = alloc_pmd(vma->vm_mm, addr);
+	int err;
 
 	if (!pmd)
 		return -ENOMEM;
@@ -320,7 +324,11 @@ static int map_pmd(struct vm_area_struct *vma, unsigned long addr,
 		return -ENXIO;
 	if (leaves && map_leaf(vma, pmd, addr, end, run, prot, false))
 		return 0;
-	return map_table(vma, pmd, addr, end, run, prot);
+	/* No leaf of others is in the way: it would reach out of their VMA. */
+	do {
+		err = map_table(vma, pmd, addr, end, run, prot);
+	} while (err == -EAGAIN);
+	return err;
 }
 
 static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
@@ -387,7 +395,7 @@ vm_fault_t vmf_map_leaf(struct vm_fault *vmf, unsigned long pfn,
 	if (order && map_leaf(vma, vmf->pmd, addr, end, &run, prot,
 			      vmf->flags & FAULT_FLAG_WRITE))
 		return VM_FAULT_NOPAGE;
-	if (order && !pmd_none(pmdp_get_lockless(vmf->pmd)))
+	if (order && !pmd_none(*vmf->pmd))
 		return VM_FAULT_FALLBACK;
 	if (map_table(vma, vmf->pmd, addr, end, &run, prot) == -ENOMEM)
 		return VM_FAULT_OOM;

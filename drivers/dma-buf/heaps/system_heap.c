@@ -795,7 +795,7 @@ struct heap_leaves {
 	unsigned long pfn[] __counted_by(nr);
 };
 
-#define HEAP_PMD_PAGES	(1UL << HEAP_PMD_ORDER)
+#define HEAP_PMD_PAGES	BIT(HEAP_PMD_ORDER)
 #define NO_LEAF		(~0UL)
 
 static struct heap_leaves *heap_leaves_alloc(const struct sg_table *table,

@@ -344,7 +344,7 @@ TEST_F(mapping, is_there_without_a_fault)
 	ASSERT_NE(MAP_FAILED, map);
 	faults = minor_faults();
 	number_pages(map, self->page, self->bytes / self->page, 0);
-	EXPECT_GT(16, minor_faults() - faults);
+	EXPECT_EQ(0, minor_faults() - faults);
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
@@ -864,7 +864,8 @@ static void use_smaps(char *line, void *data)
 	}
 	if (!smaps->inside)
 		return;
-	sscanf(line, "Rss: %lld", &smaps->rss);
+	if (sscanf(line, "Rss: %lld", &smaps->rss) == 1)
+		return;
 	if (!strncmp(line, "VmFlags:", 8))
 		smaps->is_raw = strstr(line, " pf ") && strstr(line, " io ") &&
 				strstr(line, " de ") && strstr(line, " dd ");
