@@ -34,6 +34,7 @@
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
 #include <linux/set_memory.h>
