@@ -69,6 +69,15 @@ function parts_of_stock(whole, blocks) {
 	of_stock("sg", "page", "vmap", PAGE, 1)
 }
 
+# Mappings of user space: 64 leaves for 128 MiB, whatever the kernel, and no table
+# that is filled anew costs more than a few instructions for each PTE
+function user_space() {
+	at_most("kernel", "fresh", "mmap", SIZE, 30000)
+	at_most("kernel", "fresh", "munmap", SIZE, 40000)
+	at_most("kernel", "fresh", "fork", SIZE, 40000)
+	at_most("kernel", "fresh", "refault", SIZE, 5000)
+}
+
 BEGIN {
 	FS = "\t"
 	SIZE = 134217728
@@ -110,11 +119,13 @@ END {
 			of_stock("sg", "4k-scattered", "vmap", SIZE, 1.5)
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
+			at_most("kernel", "fresh", "mmap", PAGE, 4929)
 		} else if (kernel == "7.3-x86_64") {
 			parts_of_stock(400, 4)
 		} else {
 			parts_of_stock(300, 4)
 		}
+		user_space()
 		of_stock("pages", "run", "vmap", SIZE, 10)
 		of_stock("pages", "4k-scattered", "vmap", SIZE, 1)
 		runs_as_stock()

@@ -192,7 +192,7 @@ fragmented() {
 			run /kselftest/dmabuf-heaps/heap_frag -b || :
 		[ -e "$port" ] || : >"$port"
 	done
-	awk -f "$top/scripts/fragmented.awk" "$out/log/stock-frag.port" "$port" \
+	awk -v kernel="$series-$arch" -f "$top/scripts/fragmented.awk" "$out/log/stock-frag.port" "$port" \
 		>"$results/fragmented.tap"
 }
 

@@ -251,6 +251,8 @@ function row(label, user, layout, op, bytes,    key, i, line, stock) {
 
 # What the README and a cover letter show: instructions, or time if none are counted
 function write_markdown(    i, n, op, sizes) {
+	title["fork"] = "fork, what it takes more"
+	title["refault"] = "fault after a split, of 2 MiB"
 	md_mode = ("icount", "kernel") in measured ? "icount" : "wall"
 	printf "| %-8s | %-36s |", "size", "operation" > md
 	for (i = 1; i <= nvariants; i++)
@@ -262,14 +264,15 @@ function write_markdown(    i, n, op, sizes) {
 	n = split("4096 65536 1048576 8388608 134217728 1073741824", sizes, " ")
 	for (i = 1; i <= n; i++)
 		row("vmap", "kernel", "fresh", "vmap", sizes[i])
-	n = split("vunmap mmap alloc free", op, " ")
+	n = split("vunmap mmap munmap fork refault alloc free", op, " ")
 	for (i = 1; i <= n; i++)
-		row(op[i], "kernel", "fresh", op[i], 134217728)
+		row(op[i] in title ? title[op[i]] : op[i], "kernel", "fresh", op[i], 134217728)
+	row("mmap", "kernel", "fresh", "mmap", 4096)
 	row("vmap, 1 MiB blocks", "sg", "1m", "vmap", 134217728)
 	row("vmap, 64 KiB blocks", "sg", "64k", "vmap", 134217728)
 	row("vmap, scattered pages", "sg", "4k-scattered", "vmap", 134217728)
 	for (i = 1; i <= n; i++)
-		row(op[i] ", fragmented memory", "kernel", "fragmented", op[i], 134217728)
+		row((op[i] in title ? title[op[i]] : op[i]) ", fragmented memory", "kernel", "fragmented", op[i], 134217728)
 	row("vmap, fragmented memory", "kernel", "fragmented", "vmap", 134217728)
 	row("system_heap_vmap() in a vkms commit", "vkms-atomic", "fresh", "heap-vmap", 134217728)
 	row("vmap() of an array, blocks of 1 MiB", "pages", "order8", "vmap", 104857600)
@@ -292,7 +295,7 @@ function brief_row(mode, label, user, layout, op, bytes,    key, i, stock) {
 	printf " %7s\n", ratio(stock, median[variant[nvariants] "-" mode, key]) > brief
 }
 
-# The eight rows that matter, in instructions, and in time where that was measured
+# The ten rows that matter, in instructions, and in time where that was measured
 function write_brief(    i, j) {
 	for (j = 1; j <= nmodes; j++) {
 		if (!((modes[j], "kernel") in measured))
@@ -308,6 +311,8 @@ function write_brief(    i, j) {
 		brief_row(modes[j], "vmap, single pages", "sg", "4k-scattered", "vmap", 134217728)
 		brief_row(modes[j], "vunmap", "kernel", "fresh", "vunmap", 134217728)
 		brief_row(modes[j], "mmap", "kernel", "fresh", "mmap", 134217728)
+		brief_row(modes[j], "munmap", "kernel", "fresh", "munmap", 134217728)
+		brief_row(modes[j], "fork, with it", "kernel", "fresh", "fork", 134217728)
 		brief_row(modes[j], "alloc", "kernel", "fresh", "alloc", 134217728)
 	}
 	if (close(brief))

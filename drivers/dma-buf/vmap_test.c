@@ -721,8 +721,24 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 	case _IOC_NR(DMABUF_VMAP_TEST_REPLACE):
 		return vmap_test_use_area(file, vmap_test_replace, uarg,
 					  _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_USER):
+		return vmap_test_user(uarg, _IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
+}
+
+/* Other calls take the lock before that of mappings, so do not wait for it. */
+static int vmap_test_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct vmap_test_file *file = filp->private_data;
+	int ret = -ENXIO;
+
+	if (!mutex_trylock(&file->lock))
+		return -EBUSY;
+	if (file->held)
+		ret = vmap_test_import(file->held, vma);
+	mutex_unlock(&file->lock);
+	return ret;
 }
 
 static int vmap_test_open(struct inode *inode, struct file *filp)
@@ -752,6 +768,7 @@ static const struct file_operations vmap_test_fops = {
 	.owner = THIS_MODULE,
 	.open = vmap_test_open,
 	.release = vmap_test_release,
+	.mmap = vmap_test_mmap,
 	.unlocked_ioctl = vmap_test_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -46,6 +46,9 @@
 #define DMABUF_VMAP_PROTECT_RO		1U	/* set_memory_ro() */
 #define DMABUF_VMAP_PROTECT_RW		2U	/* set_memory_rw() */
 
+/* Offset in mappings of the file for those of an importer that counts them. */
+#define DMABUF_VMAP_TEST_COUNTED	(1ULL << 42)
+
 /**
  * struct dmabuf_vmap_round - the time of one round
  * @map_ns: dma_buf_vmap_unlocked(), or the entry of LAYOUT, in ns
@@ -202,6 +205,24 @@ struct dmabuf_vmap_replace {
 	struct dmabuf_vmap_result large;
 };
 
+/**
+ * struct dmabuf_vmap_user - argument of DMABUF_VMAP_TEST_USER
+ * @addr: where to look in user space
+ * @bytes: how much; both are multiples of the page size
+ * @pmd_leaves: out: leaves of PMD_SIZE, also those that reach out of it
+ * @cont_leaves: out: contiguous-PTE blocks, each counted once
+ * @pte_leaves: out: leaves of PAGE_SIZE
+ * @counted: out: mappings of files of the test user that are counted, all there are
+ */
+struct dmabuf_vmap_user {
+	__u64 addr;
+	__u64 bytes;
+	__u64 pmd_leaves;
+	__u64 cont_leaves;
+	__u64 pte_leaves;
+	__u64 counted;
+};
+
 /*
  * The size in the command may differ from that of the structure: a short one
  * is refused with EINVAL, a longer one is taken if what follows is 0, and
@@ -228,6 +249,10 @@ struct dmabuf_vmap_replace {
  *	  that no large leaf fits, then from its first, then from its second. Each
  *	  mapping is looked at and read, then unmapped. There are no times,
  *	  @bad_pages is of all rounds, and the leaves are of the last.
+ * * USER	  counts what maps memory of the caller, by a walk of its page tables.
+ *
+ * mmap() of the file maps what is held as an importer does: EBUSY while another
+ * call of the file is under way, ENXIO if nothing is held, else as the exporter.
  *
  * EBADF: no such fd. EINVAL: not a dma-buf, or a field is out of range. EFAULT:
  * a user address is bad. EINTR: killed. EOPNOTSUPP: the exporter maps I/O
@@ -247,6 +272,8 @@ struct dmabuf_vmap_replace {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 5, struct dmabuf_vmap_protect)
 #define DMABUF_VMAP_TEST_REPLACE \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
+#define DMABUF_VMAP_TEST_USER \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_user)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

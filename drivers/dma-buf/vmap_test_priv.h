@@ -10,8 +10,10 @@
 
 #include "vmap_test.h"
 
+struct dma_buf;
 struct page;
 struct sg_table;
+struct vm_area_struct;
 
 /**
  * struct vmap_test_area - contiguous memory for LAYOUT and REPLACE
@@ -47,6 +49,8 @@ long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
 		      size_t usize);
 long vmap_test_replace(struct vmap_test_area *area, void __user *uarg,
 		       size_t usize);
+long vmap_test_user(void __user *uarg, size_t usize);
+int vmap_test_import(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 void vmap_test_area_free(struct vmap_test_area *area);
 
 #endif	/* __DMABUF_VMAP_TEST_PRIV_H */

@@ -22,6 +22,11 @@ run_of() {
 		line kernel fresh vmap $SIZE $((3486700 * $3 / 100))
 		line kernel fresh vunmap $SIZE $((334900 * $3 / 100))
 		line kernel fresh vmap 4096 $((4400 * $3 / 100))
+		line kernel fresh mmap 4096 $((5500 * $3 / 100))
+		line kernel fresh mmap $SIZE $((299000 * $3 / 100))
+		line kernel fresh munmap $SIZE $((399000 * $3 / 100))
+		line kernel fresh fork $SIZE $((399000 * $3 / 100))
+		line kernel fresh refault $SIZE $((49000 * $3 / 100))
 		printf 'leaves\t%s\t0\t60\t0\t4\t4096\t3\n' $SIZE
 		if [ "$2" != wall ]; then
 			line sg 1m vmap $SIZE $((2800000 * $3 / 100))
@@ -141,7 +146,7 @@ check "an empty run" no_table 'patched-bench-icount.port: holds no bench line$'
 rm $log/patched-bench-icount.port
 check "a missing run" no_table 'patched-bench-icount.port: cannot be read$'
 runs
-sed -i '/4096/d' $log/patched-bench-wall.port
+sed -i '/vmap.4096/d' $log/patched-bench-wall.port
 check "a run that is cut short" no_table 'patched, wall: vmap of 4 KiB .* is missing$'
 runs
 printf 'bench\tkernel\tfresh\tvmap\t655\n' >>$log/stock-bench-wall.port
@@ -168,7 +173,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 13
+check "bounds: all kept" all_kept patched 18
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^ok .* 1m, vmap: patched, at most 1/4 of .* 2800000: 280000 ' bounds patched 7.3-arm64
@@ -183,6 +188,13 @@ check "bounds: scattered pages" \
 check "bounds: a page of the heap" \
 	breaks 'one page, heap .* at most 2000: 2001 ' kernel fresh vmap 4096 2001
 check "bounds: a page" breaks 'one page, vmap_sg.* at most 2000: 2001 ' sg page vmap 4096 2001
+for op in mmap.30000 munmap.40000 fork.40000 refault.5000; do
+	limit=${op#*.}
+	check "bounds: ${op%.*}" breaks ".*, ${op%.*}: patched, at most $limit: $((limit + 1)) " \
+		kernel fresh "${op%.*}" $SIZE $((limit + 1))
+done
+check "bounds: mmap of a page" breaks 'one page, .* mmap: patched, at most 4929: 4930 ' \
+	kernel fresh mmap 4096 4930
 check "bounds: an array in one run" \
 	breaks ".* run, vmap: patched, at most 1/10 of stock's 1800000: 180001 " pages run vmap $SIZE 180001
 check "bounds: an array of scattered pages" \

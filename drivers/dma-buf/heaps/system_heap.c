@@ -34,6 +34,7 @@
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
 #include <linux/set_memory.h>
@@ -61,6 +62,7 @@ struct system_heap_priv {
  * @sg_table: the memory, in the order in which everyone sees it
  * @vmap_cnt: users of the kernel mapping
  * @vaddr: the kernel mapping, while @vmap_cnt is not 0
+ * @leaves: what leaves in user space map, NULL before the first
  * @cc_shared: see struct system_heap_priv
  */
 struct system_heap_buffer {
@@ -70,6 +72,7 @@ struct system_heap_buffer {
 	struct sg_table sg_table;
 	int vmap_cnt;
 	void *vaddr;
+	struct heap_leaves *leaves;
 	bool cc_shared;
 };
 
@@ -783,10 +786,105 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
 	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
 }
 
+/**
+ * struct heap_leaves - what PMD leaves in user space map, to bring back one of them
+ * @nr: number of blocks of PMD_SIZE in the buffer
+ * @pfn: first page frame of each, NO_LEAF where there can be none
+ */
+struct heap_leaves {
+	unsigned long nr;
+	unsigned long pfn[] __counted_by(nr);
+};
+
+#define HEAP_PMD_PAGES	BIT(HEAP_PMD_ORDER)
+#define NO_LEAF		(~0UL)
+
+static struct heap_leaves *heap_leaves_alloc(const struct sg_table *table,
+					     unsigned long len)
+{
+	const unsigned long nr = len >> PAGE_SHIFT >> HEAP_PMD_ORDER;
+	unsigned long pgoff = 0, block, pfn, end;
+	struct heap_leaves *leaves;
+	struct scatterlist *sg;
+	int i;
+
+	leaves = kvmalloc(struct_size(leaves, pfn, nr), GFP_KERNEL);
+	if (!leaves)
+		return NULL;
+	leaves->nr = nr;
+	memset(leaves->pfn, 0xff, nr * sizeof(*leaves->pfn));
+
+	for_each_sgtable_sg(table, sg, i) {
+		end = pgoff + (sg->length >> PAGE_SHIFT);
+		block = DIV_ROUND_UP(pgoff, HEAP_PMD_PAGES);
+		pfn = page_to_pfn(sg_page(sg)) + block * HEAP_PMD_PAGES - pgoff;
+		for (; (block + 1) * HEAP_PMD_PAGES <= end; block++) {
+			if (!(pfn % HEAP_PMD_PAGES))
+				leaves->pfn[block] = pfn;
+			pfn += HEAP_PMD_PAGES;
+		}
+		pgoff = end;
+	}
+	return leaves;
+}
+
+/*
+ * A leaf that has been split.  Importers may put data of theirs into the VMA, but it
+ * keeps the file of the dma-buf.
+ */
+static vm_fault_t system_heap_huge_fault(struct vm_fault *vmf,
+					 unsigned int order)
+{
+	const struct dma_buf *dmabuf = vmf->vma->vm_file->private_data;
+	const struct system_heap_buffer *buffer = dmabuf->priv;
+	const struct heap_leaves *leaves = buffer->leaves;
+	const unsigned long block = vmf->pgoff >> HEAP_PMD_ORDER;
+
+	if (block >= leaves->nr || leaves->pfn[block] == NO_LEAF)
+		return VM_FAULT_SIGBUS;
+	return vmf_map_leaf(vmf, leaves->pfn[block], order,
+			    system_heap_pgprot(buffer, vmf->vma->vm_page_prot));
+}
+
+static vm_fault_t system_heap_fault(struct vm_fault *vmf)
+{
+	return system_heap_huge_fault(vmf, 0);
+}
+
+static const struct vm_operations_struct system_heap_vm_ops = {
+	.fault = system_heap_fault,
+	.huge_fault = system_heap_huge_fault,
+};
+
+/*
+ * Whether a mapping may have leaves.  An importer that counts its mappings keeps its
+ * operations, which know of no leaf.  A private mapping is made by remap_pfn_range().
+ * Where there is no memory to remember what they map, there are none, either.
+ */
+static bool system_heap_may_fault(struct system_heap_buffer *buffer,
+				  struct vm_area_struct *vma)
+{
+	struct heap_leaves *leaves;
+
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) ||
+	    vma_pages(vma) < HEAP_PMD_PAGES || vma_is_cow_mapping(vma) ||
+	    (vma->vm_ops && vma->vm_ops->close))
+		return false;
+	if (READ_ONCE(buffer->leaves))
+		return true;
+
+	leaves = heap_leaves_alloc(&buffer->sg_table, buffer->len);
+	if (leaves && cmpxchg(&buffer->leaves, NULL, leaves))
+		kvfree(leaves);		/* someone else was faster */
+	return leaves;
+}
+
 static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
 
+	if (system_heap_may_fault(buffer, vma))
+		vma->vm_ops = &system_heap_vm_ops;
 	return vma_map_sg(vma, &buffer->sg_table, vma->vm_pgoff,
 			  system_heap_pgprot(buffer, vma->vm_page_prot));
 }
@@ -833,6 +931,7 @@ static void system_heap_release(struct dma_buf *dmabuf)
 	struct system_heap_buffer *buffer = dmabuf->priv;
 
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
+	kvfree(buffer->leaves);
 	kfree(buffer);
 }
 

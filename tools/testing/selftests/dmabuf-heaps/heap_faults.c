@@ -10,6 +10,8 @@
  * Documentation/fault-injection/fault-injection.rst.
  */
 #define _GNU_SOURCE
+#include <sys/wait.h>
+
 #include "drm_user.h"
 #include "heap_memory.h"
 #include "v4l2_user.h"
@@ -47,6 +49,8 @@
  * @dmabuf: a buffer, if the request is about one
  * @got: a new buffer that a request has returned, -1 if none
  * @map: a mapping that it has returned, NULL if none
+ * @room: addresses that a part of it moves to
+ * @child: a child that has it
  * @vgem: the device
  * @handle: of @dmabuf at @vgem, 0 if none
  * @vkms: vkms, which shows @dmabuf
@@ -60,6 +64,8 @@ struct state {
 	int dmabuf;
 	int got;
 	char *map;
+	char *room;
+	pid_t child;
 	int vgem;
 	__u32 handle;
 	struct vkms vkms;
@@ -116,6 +122,91 @@ static int mmap_undo(struct state *s)
 }
 
 static const struct request mmap_request = { NULL, mmap_make, mmap_undo };
+
+static int split_undo(struct state *s)
+{
+	const int error = errno;
+	const int ret = munmap(s->map, s->bytes) | munmap(s->room, s->bytes);
+
+	s->map = NULL;
+	errno = error;
+	return ret;
+}
+
+/*
+ * Large leaves that are split, a part of it that moves to where none fits, and what was
+ * dropped by that, which comes back.  A fault that finds no memory is taken again.
+ */
+static int split_ready(struct state *s)
+{
+	if (s->map)
+		return 0;
+	s->map = map_dmabuf(s->dmabuf, s->bytes);
+	s->room = mmap(NULL, s->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return s->map && s->room != MAP_FAILED ? 0 : -1;
+}
+
+static int split_make(struct state *s)
+{
+	const size_t half = s->bytes / 2 + page_size();
+	int ret;
+
+	if (mprotect(s->map + page_size(), page_size(), PROT_READ) ||
+	    mremap(s->map + half, s->bytes - half, s->bytes - half,
+		   MREMAP_MAYMOVE | MREMAP_FIXED, s->room) != s->room)
+		ret = -1;
+	else
+		ret = is_zero((__u64 *)s->map, half / sizeof(__u64)) &&
+		      is_zero((__u64 *)s->room, (s->bytes - half) / sizeof(__u64)) ? 0 : -1;
+	if (ret)
+		split_undo(s);
+	return ret;
+}
+
+static const struct request split_request = { split_ready, split_make, split_undo };
+
+/* A child with the mapping. */
+static int fork_ready(struct state *s)
+{
+	if (s->map)
+		return 0;
+	s->map = map_dmabuf(s->dmabuf, s->bytes);
+	return s->map ? 0 : -1;
+}
+
+static int fork_unmap(struct state *s)
+{
+	char *map = s->map;
+
+	s->map = NULL;
+	return munmap(map, s->bytes);
+}
+
+static int fork_make(struct state *s)
+{
+	int error;
+
+	s->child = fork();
+	if (!s->child)
+		_exit(s->map[0] | s->map[s->bytes - 1]);
+	if (s->child > 0)
+		return 0;
+	error = errno;
+	fork_unmap(s);
+	errno = error;
+	return -1;
+}
+
+static int fork_undo(struct state *s)
+{
+	int status;
+
+	if (waitpid(s->child, &status, 0) != s->child || status)
+		return -1;
+	return fork_unmap(s);
+}
+
+static const struct request fork_request = { fork_ready, fork_make, fork_undo };
 
 /* The kernel mapping, by the test user. */
 static int hold_make(struct state *s)
@@ -286,6 +377,8 @@ FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, false };
 FIXTURE_VARIANT_ADD(request, alloc) { SYSTEM, LARGE_BYTES, &alloc_request, false };
 FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, false };
 FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, false };
+FIXTURE_VARIANT_ADD(request, split) { SYSTEM, LARGE_BYTES, &split_request, false };
+FIXTURE_VARIANT_ADD(request, fork) { SYSTEM, LARGE_BYTES, &fork_request, false };
 FIXTURE_VARIANT_ADD(request, vmap_page) { SYSTEM, 0, &hold_request, true };
 FIXTURE_VARIANT_ADD(request, vmap) { SYSTEM, LARGE_BYTES, &hold_request, true };
 FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, LARGE_BYTES, &hold_request, true };

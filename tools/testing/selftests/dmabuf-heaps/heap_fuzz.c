@@ -10,13 +10,15 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "heap_memory.h"
 #include "random.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4
-#define NR_KINDS	15
+#define NR_KINDS	16
 #define DEFAULT_CALLS	20000UL
 
 /* So many are made twice, to see that a seed repeats them. */
@@ -303,6 +305,73 @@ static int fuzz_mmap(struct fuzzer *f)
 	return map == MAP_FAILED ? -1 : munmap(map, bytes);
 }
 
+/* A part of a mapping, of any protection, at any place there. */
+static void change_part(struct fuzzer *f, char *map, size_t bytes)
+{
+	const size_t at = page_size() * below(&f->seed, bytes / page_size());
+	const size_t part = page_size() * (1 + below(&f->seed, (bytes - at) / page_size()));
+	const int number = below(&f->seed, 30);
+
+	switch (below(&f->seed, 4)) {
+	case 0:
+		mprotect(map + at, part, PROT_READ | (number & PROT_WRITE));
+		break;
+	case 1:
+		madvise(map + at, part, number);
+		break;
+	case 2:
+		mremap(map + at, part, part, MREMAP_MAYMOVE | MREMAP_FIXED, map + at + part);
+		break;
+	default:
+		munmap(map + at, part);
+	}
+}
+
+/*
+ * What is there is read and written by the kernel, to which a bad address is only
+ * an error.
+ */
+static void touch(char *map, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 16 * page_size()) {
+		access(map + at, F_OK);
+		syscall(SYS_clock_getres, CLOCK_MONOTONIC, map + at);
+	}
+}
+
+/* A buffer with large leaves, changed in parts, within twice as much room. */
+static int map_and_change(struct fuzzer *f)
+{
+	const size_t bytes = MIB * (1 + below(&f->seed, 8));
+	char *map, *room = mmap(NULL, 2 * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
+	const int dmabuf = heap_alloc(FIRST_FD, bytes);
+
+	map = mmap(room, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dmabuf, 0);
+	if (map == MAP_FAILED)
+		return -1;
+	for (unsigned int i = below(&f->seed, 8); i; i--) {
+		change_part(f, room, 2 * bytes);
+		touch(room, 2 * bytes);
+	}
+	return 0;
+}
+
+/* By a process of its own, or others might have mapped something there meanwhile. */
+static int fuzz_mapping(struct fuzzer *f)
+{
+	struct fuzzer own = { .seed = random_number(&f->seed) };
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(map_and_change(&own) ? 1 : 0);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -1;
+	errno = WIFEXITED(status) ? ENOMEM : ENOTRECOVERABLE;
+	return status ? -1 : 0;
+}
+
 static int fuzz_memory(struct fuzzer *f)
 {
 	return mprotect(args + below(&f->seed, 2) * page_size(), page_size(),
@@ -325,7 +394,7 @@ static int fill_fd(struct fuzzer *f)
 static int (* const kinds[NR_KINDS])(struct fuzzer *f) = {
 	fuzz_alloc, fuzz_alloc, fuzz_alloc, fuzz_sync, fuzz_name, fuzz_sync_file,
 	fuzz_run, fuzz_run, fuzz_hold, fuzz_layout, fuzz_close, fuzz_mmap,
-	fuzz_memory, fill_fd, fuzz_replace,
+	fuzz_memory, fill_fd, fuzz_replace, fuzz_mapping,
 };
 
 /* Those from 512 on are between parts of the kernel. */

@@ -19,6 +19,8 @@
 
 /* One round of so many also maps the buffer for the kernel. */
 #define VMAP_EVERY	8
+/* And of so many splits what a large leaf of user space maps, so that it is dropped. */
+#define SPLIT_EVERY	4
 /* So many rounds of each thread before the first look, for what is kept. */
 #define WARM_UP_ROUNDS	250
 
@@ -106,6 +108,8 @@ static int use_buffer(struct worker *w, int dmabuf, size_t bytes, unsigned long 
 	} else {
 		sched_yield();
 	}
+	if (round % SPLIT_EVERY == 0 && mprotect(map, page_size(), PROT_READ))
+		ret = give_up(w, "mprotect");
 	w->not_ours += !is_ours(w, map, bytes, round);
 	munmap(map, bytes);
 	return ret;

@@ -356,6 +356,38 @@ static void do_fork(struct worker *w, struct buffer *b)
 	munmap(map, b->bytes);
 }
 
+/* What is mapped by a large leaf is dropped by that, and comes back. */
+static void do_split(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b), *last = map + b->bytes - page_size();
+
+	if (mprotect(last, page_size(), PROT_READ))
+		give_up(w, "mprotect");
+	if (!has_marks(b, map))
+		give_up(w, "a page is not what it was");
+	if (munmap(map, page_size()))
+		give_up(w, "munmap");
+	if (last > map && *(__u64 *)last != mark_of(b, last - map))
+		give_up(w, "the last page is not what it was");
+	munmap(map, b->bytes);
+}
+
+/* To any page, so that large leaves fit there or do not. */
+static void do_move(struct worker *w, struct buffer *b)
+{
+	char *map = map_buffer(w, b);
+	char *to = mmap(NULL, b->bytes + page_size(), PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (to == MAP_FAILED)
+		give_up(w, "mmap");
+	if (mremap(map, b->bytes, b->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		give_up(w, "mremap");
+	if (!has_marks(b, to))
+		give_up(w, "what was moved is not what it was");
+	munmap(to, b->bytes + page_size());
+}
+
 static void do_share(struct worker *w, struct buffer *b)
 {
 	struct buffer *shared = w->other;
@@ -399,6 +431,8 @@ static const struct {
 	{ "dup", do_dup },
 	{ "pass", do_pass },
 	{ "fork", do_fork },
+	{ "split", do_split },
+	{ "move", do_move },
 	{ "share", do_share },
 	{ "fetch", do_fetch },
 };

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long it takes to allocate, mmap, vmap, vunmap and free buffers of the
- * dma-buf system heap. Each round starts with a buffer that is newly allocated.
+ * How long it takes to allocate, mmap, munmap, fork with, vmap, vunmap and free
+ * buffers of the dma-buf system heap. Each round starts with a buffer that is newly allocated.
  * vmap and vunmap are those of an in-kernel user, DMABUF_VMAP_TEST.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "vmap_user.h"
 #include "../kselftest.h"
@@ -38,7 +40,7 @@ static void print_usage(FILE *to)
 {
 	fprintf(to,
 		"Usage: vmap_bench [-r ROUNDS] [BYTES]...\n"
-		"Times alloc, mmap, vmap, vunmap and free of buffers of the system heap.\n"
+		"Times alloc, mmap, fork, munmap, vmap, vunmap and free of buffers of the system heap.\n"
 		"\n"
 		"  -r, --rounds=ROUNDS  rounds per size, 1 to %d (default %d)\n"
 		"  -h, --help           this text\n"
@@ -69,16 +71,62 @@ static void print_times(struct bench *b, size_t bytes)
 	}
 }
 
+/* Of a child that does not run before fork() has returned.  0 on error. */
+static __u64 fork_ns(void)
+{
+	const struct sched_param first = { .sched_priority = 1 }, normal = {};
+	__u64 start, ns;
+	pid_t child;
+
+	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first);
+	start = now_ns();
+	child = fork();
+	ns = now_ns() - start;
+	if (!child)
+		_exit(0);
+	sched_setscheduler(0, SCHED_OTHER, &normal);
+	return child > 0 && waitpid(child, NULL, 0) == child ? ns : 0;
+}
+
+/* The last page is changed, the first read: where both are in one leaf, that is split. */
+static __u64 refault_ns(char *map, size_t bytes)
+{
+	const size_t leaf = bytes < 2 * MIB ? bytes : 2 * MIB;
+	__u64 start;
+
+	mprotect(map + leaf - page_size(), page_size(), PROT_READ);
+	start = now_ns();
+	__atomic_load_n(map, __ATOMIC_RELAXED);
+	return now_ns() - start;
+}
+
 static int time_mmap(struct bench *b, int dmabuf, size_t bytes,
 		     unsigned long round)
 {
-	const __u64 start = now_ns();
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	const __u64 without = fork_ns();
+	__u64 start, with;
+	void *map;
 
+	start = now_ns();
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
 	b->ns[MMAP][round] = now_ns() - start;
 	if (map == MAP_FAILED)
 		return failed("mmap");
+
+	with = fork_ns();
+	if (!with || !without)
+		return failed("fork");
+	b->ns[FORK][round] = with > without ? with - without : 1;
+
+	b->ns[REFAULT][round] = refault_ns(map, bytes);
 	munmap(map, bytes);
+
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	if (map == MAP_FAILED)
+		return failed("mmap");
+	start = now_ns();
+	munmap(map, bytes);
+	b->ns[MUNMAP][round] = now_ns() - start;
 	return 0;
 }
 

@@ -31,11 +31,14 @@
 #define TIME_LIMIT	900
 
 /* What is timed of a buffer. */
-enum op { ALLOC, MMAP, VMAP, VUNMAP, FREE, NR_OPS };
+enum op { ALLOC, MMAP, FORK, REFAULT, MUNMAP, VMAP, VUNMAP, FREE, NR_OPS };
 
 static const char * const op_names[NR_OPS] = {
 	[ALLOC] = "alloc",
 	[MMAP] = "mmap",
+	[FORK] = "fork",	/* what it takes more with the buffer mapped */
+	[REFAULT] = "refault",	/* the next access when a page was protected beside it */
+	[MUNMAP] = "munmap",
 	[VMAP] = "vmap",
 	[VUNMAP] = "vunmap",
 	[FREE] = "free",

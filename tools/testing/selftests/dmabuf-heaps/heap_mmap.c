@@ -1,0 +1,1116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings of buffers of the system heap that have PMD leaves: that they have them,
+ * and that everything that splits, moves or drops a leaf leaves the data where it was.
+ *
+ * Each page of a buffer begins and ends with its number.  All but what is said of
+ * leaves holds for every heap, so the tests run with the stock heap as well.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "heap_user.h"
+#include "../kselftest_harness.h"
+
+#ifndef MADV_COLD
+#define MADV_COLD		20
+#define MADV_PAGEOUT		21
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#define MADV_POPULATE_WRITE	23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP	4
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#endif
+
+#define HUGEPAGE	"/sys/kernel/mm/transparent_hugepage/"
+/* Leaves in a buffer, which has some pages beside them. */
+#define LEAVES		4
+#define MORE_PAGES	5
+/* What page tables of other mappings may come to meanwhile, in KiB. */
+#define OTHER_TABLES	32
+/* Of a thread that changes what others use. */
+#define CHANGES		200
+#define NOBODY		65534
+
+FIXTURE(mapping)
+{
+	int heap;
+	int test;	/* in-kernel test user, -1 if there is none */
+	int dmabuf;
+	bool leaves;	/* are expected */
+	size_t page;
+	size_t leaf;
+	size_t bytes;
+	long long tables;
+	char *map;
+};
+
+static size_t *first_word(char *map, size_t page, size_t i)
+{
+	return (size_t *)(map + i * page);
+}
+
+static size_t *last_word(char *map, size_t page, size_t i)
+{
+	return (size_t *)(map + (i + 1) * page) - 1;
+}
+
+static void number_pages(char *map, size_t page, size_t nr, size_t first)
+{
+	for (size_t i = 0; i < nr; i++) {
+		*first_word(map, page, i) = first + i;
+		*last_word(map, page, i) = first + i;
+	}
+}
+
+/* Whether the pages of @map, of @bytes, are those of the buffer from @first on. */
+static bool is_numbered(char *map, size_t page, size_t bytes, size_t first)
+{
+	for (size_t i = 0; i < bytes / page; i++) {
+		if (*first_word(map, page, i) != first + i ||
+		    *last_word(map, page, i) != first + i) {
+			ksft_print_msg("page %zu of %zu is not page %zu of the buffer\n",
+				       i, bytes / page, first + i);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Page tables of this process, in KiB. */
+static long long table_kib(void)
+{
+	return read_numbers("/proc/self/status", "VmPTE: %lld");
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* A multiple of @align, with nothing mapped for @bytes from there on and before. */
+static char *find_hole(size_t bytes, size_t align)
+{
+	char *map = mmap(NULL, bytes + 2 * align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+	char *hole;
+
+	if (map == MAP_FAILED)
+		return NULL;
+	munmap(map, bytes + 2 * align);
+	hole = (char *)(((uintptr_t)map + align) & ~(align - 1));
+	return hole;
+}
+
+static int read_first_line(const char *file, char *line, int size)
+{
+	FILE *f = fopen(file, "re");
+	int ret;
+
+	if (!f)
+		return -1;
+	ret = fgets(line, size, f) ? 0 : -1;
+	fclose(f);
+	return ret;
+}
+
+static int killed_by(int status)
+{
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* Returns the signal that kills a process that writes there, 0 if it may. */
+static int signal_of_write(char *at)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		prctl(PR_SET_DUMPABLE, 0);
+		__atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+		_exit(0);
+	}
+	return waitpid(child, &status, 0) == child ? killed_by(status) : -1;
+}
+
+FIXTURE_SETUP(mapping)
+{
+	long long size = read_numbers(HUGEPAGE "hpage_pmd_size", "%lld");
+
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	self->page = page_size();
+	self->leaf = size > 0 ? (size_t)size : 2 * MIB;
+	self->leaves = size > 0 && kernel_has(" T vmf_map_leaf\n");
+	self->bytes = LEAVES * self->leaf + MORE_PAGES * self->page;
+	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	self->tables = table_kib();
+	self->map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->dmabuf, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	number_pages(self->map, self->page, self->bytes / self->page, 0);
+}
+
+FIXTURE_TEARDOWN(mapping)
+{
+	if (self->map)
+		munmap(self->map, self->bytes);
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+#define expect_all_there() \
+	EXPECT_TRUE(is_numbered(self->map, self->page, self->bytes, 0))
+
+/* All of the buffer is where it belongs, seen through another mapping. */
+static bool buffer_is_numbered(int dmabuf, size_t bytes)
+{
+	char *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, dmabuf, 0);
+	bool ok;
+
+	if (map == MAP_FAILED)
+		return false;
+	ok = is_numbered(map, page_size(), bytes, 0);
+	munmap(map, bytes);
+	return ok;
+}
+
+/* What page tables map, from @map on. */
+static int count_leaves(int test, char *map, size_t bytes, struct dmabuf_vmap_user *user)
+{
+	*user = (struct dmabuf_vmap_user){ .addr = (uintptr_t)map, .bytes = bytes };
+	return ioctl(test, DMABUF_VMAP_TEST_USER, user);
+}
+
+#define EXPECT_LEAVES(pmds, ptes, map, size) do { \
+	struct dmabuf_vmap_user _user; \
+	ASSERT_EQ(0, count_leaves(self->test, map, size, &_user)); \
+	EXPECT_EQ((__u64)(pmds), _user.pmd_leaves); \
+	EXPECT_EQ((__u64)(ptes), _user.pte_leaves); \
+	EXPECT_EQ(0U, _user.cont_leaves); \
+} while (0)
+
+TEST_F(mapping, has_leaves)
+{
+	const long long kib = LEAVES * self->leaf / self->page * sizeof(void *) / KIB;
+
+	if (!self->leaves)
+		SKIP(return, "no leaves in this kernel");
+	EXPECT_EQ(0UL, (uintptr_t)self->map % self->leaf);
+	EXPECT_LT(table_kib(), self->tables + kib);
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	EXPECT_LEAVES(LEAVES, MORE_PAGES, self->map, self->bytes);
+}
+
+TEST_F(mapping, has_ptes_where_no_leaf_fits)
+{
+	char *at = find_hole(self->bytes + self->leaf, self->leaf) + self->page;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	ASSERT_EQ(at, mmap(at, self->bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+	EXPECT_LEAVES(0, self->bytes / self->page, at, self->bytes);
+	ASSERT_EQ(0, munmap(at, self->bytes));
+
+	/* Where the offset agrees with the address again, there are leaves again. */
+	ASSERT_EQ(at, mmap(at, self->bytes - self->page, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->page));
+	EXPECT_LEAVES(LEAVES - 1, self->leaf / self->page - 1 + MORE_PAGES, at,
+		      self->bytes - self->page);
+	EXPECT_TRUE(is_numbered(at, self->page, self->bytes - self->page, 1));
+	ASSERT_EQ(0, munmap(at, self->bytes - self->page));
+}
+
+/* The one that is split is a hole, then a table's worth of PTEs after one fault. */
+TEST_F(mapping, comes_back_a_table_at_a_time)
+{
+	const size_t ptes = self->leaf / self->page;
+	char *leaf = self->map + self->leaf;
+	long faults;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	ASSERT_EQ(0, mprotect(leaf + self->leaf - self->page, self->page, PROT_READ));
+	EXPECT_LEAVES(LEAVES - 1, MORE_PAGES, self->map, self->bytes);
+	faults = minor_faults();
+	__atomic_load_n(first_word(leaf, self->page, 7), __ATOMIC_RELAXED);
+	EXPECT_LEAVES(0, ptes - 1, leaf, self->leaf);
+	number_pages(leaf, self->page, ptes - 1, ptes);
+	EXPECT_GT(16, minor_faults() - faults);
+	__atomic_load_n(last_word(leaf, self->page, ptes - 1), __ATOMIC_RELAXED);
+	EXPECT_LEAVES(LEAVES - 1, ptes + MORE_PAGES, self->map, self->bytes);
+	expect_all_there();
+}
+
+/* All of a leaf moves to where another one fits. */
+TEST_F(mapping, moves_as_a_leaf)
+{
+	char *to = find_hole(2 * self->leaf, self->leaf);
+	const size_t half = self->leaf / 2;
+
+	if (!self->leaves || self->test < 0)
+		SKIP(return, "no leaves in this kernel, or none to count them");
+	/* Split, and moved as a hole, which one fault fills. */
+	ASSERT_EQ(to + half, mremap(self->map + half, self->leaf + half, self->leaf + half,
+				    MREMAP_MAYMOVE | MREMAP_FIXED, to + half));
+	EXPECT_LEAVES(1, 0, to, 2 * self->leaf);
+	EXPECT_TRUE(is_numbered(to + half, self->page, self->leaf + half, half / self->page));
+	EXPECT_LEAVES(1, half / self->page, to, 2 * self->leaf);
+	EXPECT_TRUE(is_numbered(self->map, self->page, half, 0));
+	ASSERT_EQ(0, munmap(to + half, self->leaf + half));
+	ASSERT_EQ(0, munmap(self->map, half));
+	ASSERT_EQ(0, munmap(self->map + 2 * self->leaf, self->bytes - 2 * self->leaf));
+	self->map = NULL;
+}
+
+#define EXPECT_COUNTED(n) do { \
+	struct dmabuf_vmap_user _user; \
+	ASSERT_EQ(0, count_leaves(self->test, self->map, self->page, &_user)); \
+	EXPECT_EQ((__u64)(n), _user.counted); \
+} while (0)
+
+/*
+ * One that takes its operations away before it asks the exporter to map, and has
+ * private data of its own; and one that counts its mappings.
+ */
+TEST_F(mapping, of_an_importer_is_right)
+{
+	const off_t offsets[] = { 0, DMABUF_VMAP_TEST_COUNTED };
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		char *hole = find_hole(self->bytes + self->leaf, self->leaf);
+		char *map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_FIXED_NOREPLACE, self->test, offsets[i]);
+		struct dmabuf_vmap_user user;
+
+		ASSERT_EQ(hole, map);
+		ASSERT_EQ(0, count_leaves(self->test, map, self->bytes, &user));
+		EXPECT_EQ(self->leaves && !i ? (__u64)LEAVES : 0, user.pmd_leaves);
+		EXPECT_EQ((__u64)i, user.counted);
+		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_EQ(0, mprotect(map + 3 * self->page, self->page, PROT_READ));
+		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		number_pages(map + 4 * self->page, self->page, 600, 4);
+		EXPECT_COUNTED(3 * i);
+		ASSERT_EQ(0, munmap(map, self->bytes));
+		EXPECT_COUNTED(0);
+	}
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_UNHOLD, &hold));
+	expect_all_there();
+}
+
+TEST_F(mapping, is_there_without_a_fault)
+{
+	char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->dmabuf, 0);
+	long faults;
+
+	ASSERT_NE(MAP_FAILED, map);
+	faults = minor_faults();
+	number_pages(map, self->page, self->bytes / self->page, 0);
+	EXPECT_EQ(0, minor_faults() - faults);
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+TEST_F(mapping, gives_its_tables_back)
+{
+	ASSERT_EQ(0, munmap(self->map, self->bytes));
+	EXPECT_GE(self->tables + OTHER_TABLES, table_kib());
+	self->map = NULL;
+}
+
+/* Offsets and lengths around those of leaves, at addresses that agree or do not. */
+TEST_F(mapping, of_any_part_is_right)
+{
+	const ssize_t leaf = self->leaf / self->page, all = self->bytes / self->page;
+	const ssize_t firsts[] = { 0, 1, leaf - 1, leaf, leaf + 1, 2 * leaf, all - 1 };
+	const ssize_t lengths[] = { 1, 2, leaf - 1, leaf, leaf + 1, 2 * leaf - 1, 2 * leaf,
+				    2 * leaf + 1, 3 * leaf, all };
+
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(lengths); j++) {
+			const size_t bytes = lengths[j] * self->page;
+			char *map;
+
+			if (firsts[i] + lengths[j] > all)
+				continue;
+			map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   self->dmabuf, firsts[i] * self->page);
+			ASSERT_NE(MAP_FAILED, map);
+			ASSERT_TRUE(is_numbered(map, self->page, bytes, firsts[i]));
+			number_pages(map, self->page, lengths[j], firsts[i]);
+			ASSERT_EQ(0, munmap(map, bytes));
+		}
+	}
+	expect_all_there();
+}
+
+TEST_F(mapping, at_any_address_is_right)
+{
+	for (size_t shift = 0; shift < 3; shift++) {
+		char *hole = find_hole(self->bytes + self->leaf, self->leaf);
+		char *at = hole + shift * self->page;
+		char *map;
+
+		ASSERT_NE(NULL, hole);
+		map = mmap(at, self->bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0);
+		ASSERT_EQ(at, map);
+		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		number_pages(map, self->page, self->bytes / self->page, 0);
+		ASSERT_EQ(0, munmap(map, self->bytes));
+	}
+	expect_all_there();
+}
+
+/* Over anonymous memory that has page tables, and leaves, of its own. */
+TEST_F(mapping, replaces_what_was_there)
+{
+	char *hole = find_hole(self->bytes, self->leaf);
+	char *map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	ASSERT_EQ(hole, map);
+	madvise(map, self->bytes / 2 & ~(self->leaf - 1), MADV_HUGEPAGE);
+	memset(map, 1, self->bytes);
+	ASSERT_EQ(map, mmap(map, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			    self->dmabuf, 0));
+	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+TEST_F(mapping, of_other_processes_agrees)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		if (!is_numbered(self->map, self->page, self->bytes, 0))
+			_exit(1);
+		*first_word(self->map, self->page, 7) = 1007;
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(1007U, *first_word(self->map, self->page, 7));
+	*first_word(self->map, self->page, 7) = 7;
+	expect_all_there();
+}
+
+TEST_F(mapping, stays_when_the_parent_goes_on_to_write)
+{
+	int ends[2], status;
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, pipe(ends));
+	child = fork();
+	if (!child) {
+		close(ends[1]);
+		_exit(read(ends[0], &byte, 1) ||
+		      *first_word(self->map, self->page, 600) != 1600);
+	}
+	*first_word(self->map, self->page, 600) = 1600;
+	close(ends[0]);
+	close(ends[1]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	*first_word(self->map, self->page, 600) = 600;
+}
+
+TEST_F(mapping, keeps_its_data_when_a_page_is_protected)
+{
+	char *page = self->map + self->leaf + 9 * self->page;
+
+	ASSERT_EQ(0, mprotect(page, self->page, PROT_READ));
+	expect_all_there();
+	EXPECT_EQ(SIGSEGV, signal_of_write(page));
+	EXPECT_EQ(0, signal_of_write(page - self->page));
+	EXPECT_EQ(0, signal_of_write(page + self->page));
+	ASSERT_EQ(0, mprotect(page, self->page, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, signal_of_write(page));
+	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
+}
+
+TEST_F(mapping, keeps_its_data_when_all_is_protected)
+{
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_NONE));
+	EXPECT_EQ(SIGSEGV, signal_of_write(self->map));
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ));
+	expect_all_there();
+	EXPECT_EQ(SIGSEGV, signal_of_write(self->map + self->leaf));
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
+	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
+}
+
+TEST_F(mapping, that_is_read_only_cannot_be_written)
+{
+	char *map = mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0);
+
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	EXPECT_EQ(SIGSEGV, signal_of_write(map));
+	EXPECT_EQ(SIGSEGV, signal_of_write(map + self->bytes - 1));
+	ASSERT_EQ(0, mprotect(map, self->bytes, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, signal_of_write(map));
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+/* A leaf with a hole, and then one without its ends. */
+TEST_F(mapping, keeps_what_is_around_a_hole)
+{
+	const size_t holes[][2] = {
+		{ self->leaf + 3 * self->page, 2 * self->page },
+		{ 0, self->page },
+		{ 3 * self->leaf - self->page, self->page },
+		{ self->bytes - self->page, self->page },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(holes); i++)
+		ASSERT_EQ(0, munmap(self->map + holes[i][0], holes[i][1]));
+	for (; at < self->bytes; at += self->page) {
+		bool hole = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(holes); i++)
+			hole |= at >= holes[i][0] && at < holes[i][0] + holes[i][1];
+		if (hole)
+			continue;
+		ASSERT_EQ(at / self->page, *(size_t *)(self->map + at));
+	}
+	EXPECT_EQ(SIGSEGV, signal_of_write(self->map));
+	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
+}
+
+/* To an address that leaves fit, or not, all of it or from a page within a leaf on. */
+TEST_F(mapping, keeps_its_data_when_it_moves)
+{
+	const size_t from[] = { 0, self->leaf, self->leaf / 2, self->leaf + self->page };
+
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		for (size_t shift = 0; shift < 2; shift++) {
+			const size_t bytes = self->bytes - from[i];
+			char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE,
+					 MAP_SHARED, self->dmabuf, 0);
+			char *to = find_hole(self->bytes + self->leaf, self->leaf) +
+				   shift * self->page;
+
+			ASSERT_NE(MAP_FAILED, map);
+			ASSERT_EQ(to, mremap(map + from[i], bytes, bytes,
+					     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+			ASSERT_TRUE(is_numbered(to, self->page, bytes,
+						from[i] / self->page));
+			ASSERT_TRUE(is_numbered(map, self->page, from[i], 0));
+			number_pages(to, self->page, bytes / self->page,
+				     from[i] / self->page);
+			ASSERT_EQ(0, munmap(to, bytes));
+			munmap(map, from[i]);
+		}
+	}
+	expect_all_there();
+}
+
+/* Both halves of a leaf move into one table, one after the other. */
+TEST_F(mapping, keeps_its_data_when_pieces_meet)
+{
+	const size_t half = self->leaf / 2;
+	char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->dmabuf, 0);
+	char *to = find_hole(self->leaf, self->leaf);
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(to + half, mremap(map, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, to + half));
+	EXPECT_EQ(0U, *first_word(to + half, self->page, 0));
+	ASSERT_EQ(to, mremap(map + half, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_TRUE(is_numbered(to, self->page, half, half / self->page));
+	EXPECT_TRUE(is_numbered(to + half, self->page, half, 0));
+	ASSERT_EQ(0, munmap(to, self->leaf));
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+TEST_F(mapping, shrinks_and_does_not_grow)
+{
+	const size_t less = 2 * self->leaf - self->page;
+
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, self->bytes, self->bytes + self->page,
+				     MREMAP_MAYMOVE));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, 0, self->bytes, MREMAP_MAYMOVE));
+	EXPECT_EQ(MAP_FAILED, mremap(self->map, self->bytes, self->bytes,
+				     MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(self->map, mremap(self->map, self->bytes, less, 0));
+	EXPECT_TRUE(is_numbered(self->map, self->page, less, 0));
+	EXPECT_EQ(SIGSEGV, signal_of_write(self->map + less));
+	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
+}
+
+/* Advice that would drop pages is refused, the rest changes nothing. */
+TEST_F(mapping, takes_no_advice_to_drop_pages)
+{
+	const struct {
+		int advice;
+		int error;
+	} cases[] = {
+		{ MADV_DONTNEED, EINVAL },
+		{ MADV_FREE, EINVAL },
+		{ MADV_COLD, EINVAL },
+		{ MADV_PAGEOUT, EINVAL },
+		{ MADV_REMOVE, -1 },
+		{ MADV_POPULATE_READ, -1 },
+		{ MADV_POPULATE_WRITE, -1 },
+		{ MADV_COLLAPSE, -1 },
+		{ MADV_DOFORK, EINVAL },
+		{ MADV_DODUMP, -1 },
+		{ MADV_DONTFORK, 0 },
+		{ MADV_DONTDUMP, 0 },
+		{ MADV_RANDOM, 0 },
+		{ MADV_NORMAL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const int ret = madvise(self->map + self->page, self->leaf, cases[i].advice);
+
+		EXPECT_EQ(-!!cases[i].error, ret)
+			TH_LOG("advice %d", cases[i].advice);
+		if (cases[i].error > 0) {
+			EXPECT_EQ(cases[i].error, errno)
+				TH_LOG("advice %d", cases[i].advice);
+		}
+		expect_all_there();
+	}
+}
+
+TEST_F(mapping, is_right_whatever_is_said_of_huge_pages)
+{
+	char *map;
+
+	madvise(self->map, self->bytes, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ));
+	expect_all_there();
+	madvise(self->map, self->bytes, MADV_HUGEPAGE);
+	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ | PROT_WRITE));
+	expect_all_there();
+
+	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
+	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+TEST_F(mapping, is_right_whatever_is_enabled)
+{
+	const char * const modes[] = { "never", "madvise", "always" };
+	char mode[64] = "", *at;
+
+	if (read_first_line(HUGEPAGE "enabled", mode, sizeof(mode)))
+		SKIP(return, HUGEPAGE "enabled: %s", strerror(errno));
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		char *map;
+
+		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", modes[i]));
+		map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   self->dmabuf, 0);
+		EXPECT_NE(MAP_FAILED, map);
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_EQ(0, mprotect(map + self->page, self->page, PROT_READ));
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_EQ(0, munmap(map, self->bytes));
+		expect_all_there();
+	}
+	at = strchr(mode, '[');
+	if (at) {
+		at[strcspn(at, "]")] = 0;
+		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", at + 1));
+	}
+}
+
+TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
+{
+	const long long kib = LEAVES * self->leaf / self->page * sizeof(void *) / KIB;
+	long long tables;
+	char *map;
+
+	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	tables = table_kib();
+	map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
+	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_LE(tables + kib, table_kib());
+	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	ASSERT_EQ(0, munmap(map, self->bytes));
+}
+
+TEST_F(mapping, may_be_locked)
+{
+	ASSERT_EQ(0, mlock(self->map, self->bytes));
+	expect_all_there();
+	ASSERT_EQ(0, munlock(self->map + self->page, self->leaf));
+	expect_all_there();
+	ASSERT_EQ(0, mlockall(MCL_CURRENT));
+	expect_all_there();
+	ASSERT_EQ(0, munlockall());
+}
+
+/* Not populated: its pages are there, and are not those of the process. */
+TEST_F(mapping, may_be_asked_for_locked_or_populated)
+{
+	const int flags[] = { MAP_LOCKED, MAP_POPULATE, MAP_POPULATE | MAP_NONBLOCK };
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | flags[i], self->dmabuf, 0);
+
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_EQ(0, munmap(map, self->bytes));
+	}
+}
+
+TEST_F(mapping, counts_for_the_limit_of_locked_memory)
+{
+	const struct rlimit limit = { 64 * KIB, 64 * KIB };
+	int status;
+	pid_t child = fork();
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(NOBODY, NOBODY, NOBODY))
+			_exit(1);
+		_exit(mlock(self->map, self->bytes) != -1 || errno != ENOMEM ||
+		      mlock(self->map, self->page));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* Many at once, at all offsets by pages: each is right, also while others go. */
+TEST_F(mapping, of_many_at_once_is_right)
+{
+	char *maps[40];
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		maps[i] = mmap(NULL, self->bytes - i * self->page, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, self->dmabuf, i * self->page);
+		ASSERT_NE(MAP_FAILED, maps[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		const size_t j = (i * 7) % ARRAY_SIZE(maps);
+
+		EXPECT_TRUE(is_numbered(maps[j], self->page, self->bytes - j * self->page, j));
+		ASSERT_EQ(0, munmap(maps[j], self->bytes - j * self->page));
+	}
+	expect_all_there();
+}
+
+TEST_F(mapping, counts_for_the_limit_of_addresses)
+{
+	const long long now = read_numbers("/proc/self/status", "VmSize: %lld");
+	struct rlimit limit, old;
+	char *map;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &old));
+	limit = old;
+	limit.rlim_cur = now * KIB + self->bytes - self->page;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0));
+	EXPECT_EQ(ENOMEM, errno);
+	limit.rlim_cur = now * KIB + self->bytes + 64 * KIB;
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
+	map = mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0);
+	EXPECT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &old));
+	if (map != MAP_FAILED)
+		munmap(map, self->bytes);
+}
+
+/* Whoever takes references of pages, or reads the memory of others, gets nothing. */
+TEST_F(mapping, gives_no_page_away)
+{
+	const struct iovec remote = { self->map + self->page, 64 };
+	char bytes[64];
+	const struct iovec local = { bytes, sizeof(bytes) };
+	int ends[2], mem;
+
+	/* EFAULT, or not in this kernel */
+	EXPECT_EQ(-1, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+	ASSERT_EQ(0, pipe(ends));
+	EXPECT_EQ(-1, vmsplice(ends[1], &remote, 1, 0));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(64, write(ends[1], remote.iov_base, 64));	/* copied */
+	close(ends[0]);
+	close(ends[1]);
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, mem);
+	EXPECT_EQ(-1, pread(mem, bytes, sizeof(bytes), (off_t)self->map));
+	EXPECT_EQ(EIO, errno);
+	close(mem);
+}
+
+TEST_F(mapping, has_no_page_frames_for_others_to_see)
+{
+	const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	__u64 entry;
+
+	if (pagemap < 0)
+		SKIP(return, "/proc/self/pagemap: %s", strerror(errno));
+	ASSERT_EQ((ssize_t)sizeof(entry),
+		  pread(pagemap, &entry, sizeof(entry),
+			(uintptr_t)self->map / self->page * sizeof(entry)));
+	EXPECT_EQ(0U, entry);
+	close(pagemap);
+}
+
+TEST_F(mapping, is_not_read_by_a_debugger)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	errno = 0;
+	EXPECT_EQ(-1, ptrace(PTRACE_PEEKDATA, child, self->map, NULL));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, ptrace(PTRACE_CONT, child, NULL, NULL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+}
+
+TEST_F(mapping, has_no_faults_for_user_space)
+{
+	const __u64 modes[][2] = {
+		{ UFFDIO_REGISTER_MODE_MISSING, 0 },
+		{ UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_WP_ASYNC },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct uffdio_register reg = {
+			.range = { (uintptr_t)self->map, self->leaf },
+			.mode = modes[i][0],
+		};
+		struct uffdio_api api = { .api = UFFD_API, .features = modes[i][1] };
+		const int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+		if (uffd < 0)
+			SKIP(return, "userfaultfd: %s", strerror(errno));
+		if (!ioctl(uffd, UFFDIO_API, &api)) {
+			EXPECT_EQ(-1, ioctl(uffd, UFFDIO_REGISTER, &reg));
+			EXPECT_EQ(EINVAL, errno);
+		}
+		close(uffd);
+	}
+}
+
+struct smaps {
+	char *map;
+	bool inside;
+	long long rss;
+	bool is_raw;
+};
+
+static void use_smaps(char *line, void *data)
+{
+	struct smaps *smaps = data;
+	unsigned long start, end;
+
+	if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+		smaps->inside = start == (uintptr_t)smaps->map;
+		if (smaps->inside && !strstr(line, "/dmabuf:"))
+			smaps->inside = false;
+	}
+	if (!smaps->inside)
+		return;
+	if (sscanf(line, "Rss: %lld", &smaps->rss) == 1)
+		return;
+	if (!strncmp(line, "VmFlags:", 8))
+		smaps->is_raw = strstr(line, " pf ") && strstr(line, " io ") &&
+				strstr(line, " de ") && strstr(line, " dd ");
+}
+
+/* Raw frames of the dma-buf, which are not of the process. */
+TEST_F(mapping, is_none_of_the_memory_of_the_process)
+{
+	struct smaps smaps = { .map = self->map, .rss = -1 };
+
+	if (read_lines("/proc/self/smaps", use_smaps, &smaps))
+		SKIP(return, "/proc/self/smaps: %s", strerror(errno));
+	EXPECT_EQ(0, smaps.rss);
+	EXPECT_TRUE(smaps.is_raw);
+	expect_all_there();
+}
+
+#define CORE		"/tmp/heap_mmap.core"
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+
+TEST_F(mapping, is_not_in_a_core_dump)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	char pattern[256] = "";
+	struct stat core = {};
+	int status;
+	pid_t child;
+
+	if (read_first_line(CORE_PATTERN, pattern, sizeof(pattern)) ||
+	    write_file(CORE_PATTERN, CORE))
+		SKIP(return, CORE_PATTERN ": %s", strerror(errno));
+	write_file("/proc/sys/kernel/core_uses_pid", "0");
+	unlink(CORE);
+	child = fork();
+	if (!child) {
+		signal(SIGABRT, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &limit);
+		abort();
+	}
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	pattern[strcspn(pattern, "\n")] = 0;
+	write_file(CORE_PATTERN, pattern);
+	if (stat(CORE, &core))
+		SKIP(return, CORE ": %s", strerror(errno));
+	unlink(CORE);
+	EXPECT_EQ(SIGABRT, killed_by(status));
+	EXPECT_LT(0, core.st_size);
+	EXPECT_GT((off_t)self->leaf, core.st_size);
+	expect_all_there();
+}
+
+#define ZRAM		"/dev/zram0"
+
+/* A device has no way to get at it but by the dma-buf. */
+TEST_F(mapping, is_not_read_or_written_past_the_cpu)
+{
+	int disk;
+
+	if (system("modprobe -q zram") ||
+	    write_file("/sys/block/zram0/disksize", "1048576"))
+		SKIP(return, ZRAM ": %s", strerror(errno));
+	disk = open(ZRAM, O_RDWR | O_DIRECT | O_CLOEXEC);
+	EXPECT_LE(0, disk)
+		TH_LOG(ZRAM ": %s", strerror(errno));
+	if (disk >= 0) {
+		EXPECT_EQ(-1, pwrite(disk, self->map, self->page, 0));
+		EXPECT_EQ(EFAULT, errno);
+		EXPECT_EQ(-1, pread(disk, self->map + self->leaf, self->page, 0));
+		EXPECT_EQ(EFAULT, errno);
+		close(disk);
+	}
+	write_file("/sys/block/zram0/reset", "1");
+	expect_all_there();
+}
+
+/* Soft-dirty bits write-protect what is written later. */
+TEST_F(mapping, is_written_after_dirty_bits_were_cleared)
+{
+	if (write_file("/proc/self/clear_refs", "4"))
+		SKIP(return, "/proc/self/clear_refs: %s", strerror(errno));
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ));
+	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
+	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ));
+	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ | PROT_WRITE));
+	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
+}
+
+/* Others read and write while one splits the leaves that they use. */
+struct worker {
+	pthread_t thread;
+	char *map;
+	size_t page;
+	size_t first;
+	size_t nr;
+	bool *stop;
+	bool ok;
+};
+
+static void *work(void *data)
+{
+	struct worker *w = data;
+
+	for (w->ok = true; w->ok && !__atomic_load_n(w->stop, __ATOMIC_RELAXED);) {
+		for (size_t i = w->first; i < w->first + w->nr; i++) {
+			if (*first_word(w->map, w->page, i) != i)
+				w->ok = false;
+			*first_word(w->map, w->page, i) = i;
+		}
+	}
+	return NULL;
+}
+
+TEST_F(mapping, may_be_used_while_it_is_split)
+{
+	const size_t part = self->leaf / self->page / 2;
+	bool stop = false;
+	struct worker workers[3];
+
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i] = (struct worker) {
+			.map = self->map, .page = self->page, .first = i * part,
+			.nr = part, .stop = &stop,
+		};
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+	}
+	for (int i = 0; i < CHANGES; i++) {
+		/* beside what they use, in the leaf that they use */
+		char *page = self->map + (3 * part + 1 + i % (part - 1)) * self->page;
+
+		EXPECT_EQ(0, mprotect(page, self->page, i % 2 ? PROT_NONE : PROT_READ));
+		EXPECT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
+		EXPECT_TRUE(workers[i].ok);
+	}
+	expect_all_there();
+}
+
+/* Others use one leaf while its neighbours are unmapped, moved away and mapped again. */
+TEST_F(mapping, may_be_used_while_its_neighbours_change)
+{
+	const size_t part = self->leaf / self->page, rest = self->bytes - self->leaf;
+	char *next = self->map + self->leaf, *to = find_hole(self->bytes, self->leaf);
+	struct worker workers[2];
+	bool stop = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		workers[i] = (struct worker) {
+			.map = self->map, .page = self->page, .first = i * part / 2,
+			.nr = part / 2, .stop = &stop,
+		};
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+	}
+	for (int i = 0; i < CHANGES / 4; i++) {
+		char *moved = to + i % 3 * self->page;
+
+		ASSERT_EQ(moved, mremap(next, rest, rest, MREMAP_MAYMOVE | MREMAP_FIXED, moved));
+		EXPECT_EQ(part, *first_word(moved, self->page, 0));
+		ASSERT_EQ(0, munmap(moved, rest));
+		ASSERT_EQ(next, mmap(next, rest, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->leaf));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
+		EXPECT_TRUE(workers[i].ok);
+	}
+	expect_all_there();
+}
+
+/* All threads fault on the same leaf, which is missing. */
+static void *touch(void *data)
+{
+	struct worker *w = data;
+
+	for (size_t i = w->first; i < w->first + w->nr; i++)
+		w->ok &= *first_word(w->map, w->page, i) == i;
+	return NULL;
+}
+
+TEST_F(mapping, comes_back_once_for_all)
+{
+	const size_t part = self->leaf / self->page / 4;
+	struct worker workers[4];
+
+	for (int round = 0; round < CHANGES / 4; round++) {
+		char *last = self->map + self->leaf - self->page;
+
+		ASSERT_EQ(0, munmap(self->map, self->bytes));
+		ASSERT_EQ(self->map, mmap(self->map, self->bytes, PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+		ASSERT_EQ(0, mprotect(last, self->page, PROT_READ));
+		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+			workers[i] = (struct worker) {
+				.map = self->map, .page = self->page, .first = i * part,
+				.nr = part, .ok = true,
+			};
+			ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, touch, &workers[i]));
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+			ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
+			EXPECT_TRUE(workers[i].ok);
+		}
+	}
+	expect_all_there();
+}
+
+/* The last allocation is that of a table, after leaves were set. */
+TEST_F(mapping, leaves_nothing_when_it_fails)
+{
+	const long long tables = table_kib();
+	int fail = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC), n;
+	bool done = false;
+
+	if (fail < 0)
+		SKIP(return, "/proc/self/fail-nth: %s", strerror(errno));
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	for (n = 1; n < 100 && !done; n++) {
+		char text[16];
+		char *map;
+
+		snprintf(text, sizeof(text), "%d", n);
+		ASSERT_LT(0, write(fail, text, strlen(text)));
+		map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   self->dmabuf, 0);
+		ASSERT_LT(0, pread(fail, text, sizeof(text), 0));
+		done = atoi(text) != 0;
+		ASSERT_LT(0, write(fail, "0", 1));
+		if (map == MAP_FAILED) {
+			EXPECT_EQ(ENOMEM, errno);
+			continue;
+		}
+		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_EQ(0, munmap(map, self->bytes));
+	}
+	EXPECT_TRUE(done);
+	EXPECT_GE(tables + OTHER_TABLES, table_kib());
+	expect_all_there();
+	close(fail);
+}
+
+TEST_HARNESS_MAIN
