@@ -857,6 +857,9 @@ static void keeps_prot(struct kunit *test)
 	const pgprot_t prots[] = {
 		PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_EXEC, pgprot_writecombine(PAGE_KERNEL),
 		pgprot_noncached(PAGE_KERNEL), pgprot_decrypted(PAGE_KERNEL),
+#ifdef CONFIG_X86
+		PAGE_NONE,	/* has the complement of the page frame number */
+#endif
 	};
 	struct memory *mem = memory_alloc(test, (struct layout){ .size = { 1, 3 } });
 	unsigned int i;
@@ -1154,7 +1157,6 @@ static int refuse_table(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 
 KUNIT_DEFINE_ACTION_WRAPPER(unprobe, unregister_kretprobe, struct kretprobe *);
-
 #endif
 
 static void probe_table_allocation(struct kunit *test)
@@ -1229,29 +1231,28 @@ static void frees_area_without_page_table(struct kunit *test)
 	expect_unmapped(test, addr, 2 * PMD_SIZE);
 }
 
-/* Where the MTRRs differ within a leaf of a run, x86 refuses it, and no other. */
+/* The MTRRs differ within one leaf in the middle of a run: x86 refuses it, and no other. */
 static void maps_run_across_mtrrs(struct kunit *test)
 {
-	const unsigned long addr = leaf_area(test, 8);
-	unsigned long pfn = 0, start, i;
-	u8 uniform = 1;
+	const unsigned long addr = leaf_area(test, 8), end = addr + 8 * PMD_SIZE;
+	unsigned long pfn = ALIGN(max(max_pfn, HIGH_PFN), PUD_PAGES) + PUD_PAGES, i;
+	const unsigned long page = pfn + 4 * PMD_PAGES + 1;
+	int mtrr = -ENODEV, err;
 
 	skip_unless_pmd_leaves(test);
 #ifdef CONFIG_X86
-	for (; pfn < HIGH_PFN; pfn += PMD_PAGES) {
-		mtrr_type_lookup(PFN_PHYS(pfn), PFN_PHYS(pfn + PMD_PAGES), &uniform);
-		if (!uniform)
-			break;
-	}
+	mtrr = mtrr_add_page(page, 1, MTRR_TYPE_UNCACHABLE, false);
 #endif
-	if (uniform)
-		kunit_skip(test, "no leaf that MTRRs divide");
-	start = pfn - min(pfn, 4 * PMD_PAGES);
-	KUNIT_ASSERT_EQ(test, vmap_range_noflush(addr, addr + 8 * PMD_SIZE, PFN_PHYS(start),
-						 PAGE_KERNEL, PMD_SHIFT), 0);
-	for (i = 0; i < 8; i++, start += PMD_PAGES)
-		expect_frames(test, addr + i * PMD_SIZE, start, PMD_PAGES, PAGE_KERNEL,
-			      start == pfn ? PAGE_SHIFT : PMD_SHIFT);
+	if (mtrr < 0)
+		kunit_skip(test, "no MTRR to be had");
+	err = vmap_range_noflush(addr, end, PFN_PHYS(pfn), PAGE_KERNEL, PMD_SHIFT);
+#ifdef CONFIG_X86
+	mtrr_del_page(mtrr, page, 1);
+#endif
+	KUNIT_ASSERT_EQ(test, err, 0);
+	for (i = 0; i < 8; i++, pfn += PMD_PAGES)
+		expect_frames(test, addr + i * PMD_SIZE, pfn, PMD_PAGES, PAGE_KERNEL,
+			      i == 4 ? PAGE_SHIFT : PMD_SHIFT);
 }
 
 /* Ownership */
