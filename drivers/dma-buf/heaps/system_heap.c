@@ -188,25 +188,13 @@ static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
 
 static void system_heap_free_table(struct sg_table *table, bool cc_shared)
 {
-	unsigned long nr_pages = 0;
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sgtable_sg(table, sg, i) {
+	for_each_sgtable_sg(table, sg, i)
 		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
 				cc_shared);
-		nr_pages += sg->length >> PAGE_SHIFT;
-	}
 	sg_free_table(table);
-	atomic_long_sub(nr_pages, &heap_pages);
-}
-
-static void heap_runs_free_pages(struct heap_runs *runs)
-{
-	const struct heap_run *run;
-
-	for (run = runs->run; run < runs->run + runs->nr; run++)
-		heap_free_pages(pfn_to_page(run->pfn), run->nr_pages, false);
 }
 
 /*
@@ -331,207 +319,6 @@ static bool heap_reserve_fill(void)
 		heap_reserve_add(page);
 	}
 	return true;
-}
-
-static gfp_t heap_gfp(unsigned int order)
-{
-	return (order ? HIGH_ORDER_GFP : LOW_ORDER_GFP) |
-	       (mem_accounting ? __GFP_ACCOUNT : 0);
-}
-
-/* A chunk, or one page.  Returns its pages. */
-static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
-{
-	struct page *page;
-
-	if (order)
-		page = alloc_pages(heap_gfp(order), order);
-	else
-		page = heap_wait_page(heap_gfp(0));
-	if (!page)
-		return order ? -EAGAIN : -ENOMEM;
-	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
-		__free_pages(page, order);
-		return -ENOMEM;
-	}
-	return 1 << order;
-}
-
-/* Some single pages, at most @nr of them.  Returns how many. */
-static int heap_runs_alloc_pages(struct heap_runs *runs, unsigned long nr)
-{
-	struct page *pages[32] = {};
-	unsigned int i, got;
-	int err = 0;
-
-	got = alloc_pages_bulk(heap_gfp(0),
-			       min_t(unsigned long, nr, ARRAY_SIZE(pages)),
-			       pages);
-	if (!got)
-		return heap_runs_alloc_chunk(runs, 0);
-	for (i = 0; i < got && !err; i++)
-		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
-	if (err) {
-		for (i--; i < got; i++)
-			__free_page(pages[i]);
-		return err;
-	}
-	return got;
-}
-
-/* alloc_pages_bulk() knows of no policy, alloc_pages() does. */
-static bool heap_task_has_policy(void)
-{
-#ifdef CONFIG_NUMA
-	return current->mempolicy;
-#else
-	return false;
-#endif
-}
-
-/* The largest order for @nr_pages pages, if @order is the largest there is. */
-static unsigned int heap_order(unsigned long nr_pages, unsigned int order)
-{
-	order = min_t(unsigned int, order, ilog2(nr_pages));
-	return order < HEAP_MIN_ORDER ? 0 : order;
-}
-
-/*
- * When to try an order again that could not be had: when as much as a chunk of the top
- * order has been put together from smaller ones.  Returns how many pages are missing
- * then.  Where it is the group that has no more, and each try is zeroed for nothing,
- * never.
- */
-static unsigned long heap_retry_at(unsigned long nr_pages)
-{
-	if (nr_pages <= MAX_ORDER_NR_PAGES ||
-	    (mem_accounting && want_init_on_alloc(0)))
-		return 0;
-	return nr_pages - MAX_ORDER_NR_PAGES;
-}
-
-/*
- * Allocate @nr_pages pages in the largest chunks there are.
- *
- * Returns 0, or an error with what was allocated until then in @runs.
- */
-static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
-{
-	const bool one_by_one = heap_task_has_policy();
-	unsigned int order = MAX_PAGE_ORDER;
-	unsigned long retry_at = 0;
-	const struct page *page;
-	int got;
-
-	while (nr_pages) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-
-		if (nr_pages <= retry_at) {
-			retry_at = 0;
-			order = MAX_PAGE_ORDER;
-		}
-		order = heap_order(nr_pages, order);
-
-		if (order || nr_pages == 1 || one_by_one)
-			got = heap_runs_alloc_chunk(runs, order);
-		else
-			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
-
-		if (got == -EAGAIN) {
-			if (!retry_at)
-				retry_at = heap_retry_at(nr_pages);
-			order--;
-			continue;
-		}
-		if (got < 0)
-			return got;
-		nr_pages -= got;
-
-		page = pfn_to_page(runs->run[runs->nr - 1].pfn);
-		if (heap_zone_excess(page) < 0 && !heap_reserve_fill())
-			return -ENOMEM;
-		cond_resched();
-	}
-	return 0;
-}
-
-/*
- * Whether to try at all: not if nobody can give back what is missing, as far as is
- * known.  Shrinkers may hold any of what is counted nowhere.
- */
-static bool heap_may_have(unsigned long nr_pages)
-{
-	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
-			  global_node_page_state(NR_INACTIVE_ANON);
-	long taken;
-
-	if (nr_pages < LARGE_PAGES)
-		return true;
-	taken = max(anon - get_nr_swap_pages(), 0L) +
-		global_node_page_state(NR_UNEVICTABLE) +
-		global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
-		global_zone_page_state(NR_FREE_CMA_PAGES) +
-		atomic_long_read(&heap_pages);
-#ifdef CONFIG_HUGETLB_PAGE
-	taken += global_node_page_state(NR_HUGETLB);
-#endif
-	return nr_pages + taken <= totalram_pages();
-}
-
-/**
- * heap_zero_table() - zero the pages of a table
- * @table: the table
- *
- * Return: 0; or -EINTR if the task was killed before all were zero.
- */
-VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
-{
-	unsigned long pgoff, done = 0;
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sgtable_sg(table, sg, i) {
-		for (pgoff = 0; pgoff < sg->length >> PAGE_SHIFT; pgoff++) {
-			if (!(done++ % ZERO_PAGES)) {
-				cond_resched();
-				if (fatal_signal_pending(current))
-					return -EINTR;
-			}
-			clear_highpage(sg_page(sg) + pgoff);
-		}
-	}
-	return 0;
-}
-
-/* Allocate the memory of a buffer, and the table that says where it is. */
-static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
-{
-	const unsigned long nr_pages = len >> PAGE_SHIFT;
-	struct heap_runs runs;
-	int ret;
-
-	if (!heap_may_have(nr_pages))
-		return -ENOMEM;
-
-	heap_runs_init(&runs);
-	ret = heap_runs_alloc(&runs, nr_pages);
-	if (!ret)
-		ret = heap_runs_to_table(&runs, table);
-	if (ret)
-		heap_runs_free_pages(&runs);
-	heap_runs_destroy(&runs);
-	if (ret)
-		return ret;
-
-	/* From here on, the table owns the pages. */
-	atomic_long_add(nr_pages, &heap_pages);
-	if (want_init_on_free() || want_init_on_alloc(0))
-		return 0;
-	ret = heap_zero_table(table);
-	if (ret)
-		system_heap_free_table(table, false);
-	return ret;
 }
 
 static int dup_sg_table(struct sg_table *from, struct sg_table *to)
@@ -724,6 +511,7 @@ static void system_heap_release(struct dma_buf *dmabuf)
 	const struct page *page = sg_page(buffer->sg_table.sgl);
 
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
+	atomic_long_sub(buffer->len >> PAGE_SHIFT, &heap_pages);
 	kfree(buffer);
 
 	/* Memory is short no more */
@@ -744,6 +532,215 @@ static const struct dma_buf_ops system_heap_buf_ops = {
 	.vunmap = system_heap_vunmap,
 	.release = system_heap_release,
 };
+
+static void heap_runs_free_pages(struct heap_runs *runs)
+{
+	const struct heap_run *run;
+
+	for (run = runs->run; run < runs->run + runs->nr; run++)
+		heap_free_pages(pfn_to_page(run->pfn), run->nr_pages, false);
+}
+
+static gfp_t heap_gfp(unsigned int order)
+{
+	return (order ? HIGH_ORDER_GFP : LOW_ORDER_GFP) |
+	       (mem_accounting ? __GFP_ACCOUNT : 0);
+}
+
+/* A chunk, or one page.  Returns its pages. */
+static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
+{
+	struct page *page;
+
+	if (order)
+		page = alloc_pages(heap_gfp(order), order);
+	else
+		page = heap_wait_page(heap_gfp(0));
+	if (!page)
+		return order ? -EAGAIN : -ENOMEM;
+	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
+		__free_pages(page, order);
+		return -ENOMEM;
+	}
+	return 1 << order;
+}
+
+/* Some single pages, at most @nr of them.  Returns how many. */
+static noinline_for_stack int heap_runs_alloc_pages(struct heap_runs *runs,
+						    unsigned long nr)
+{
+	struct page *pages[32] = {};
+	unsigned int i, got;
+	int err = 0;
+
+	got = alloc_pages_bulk(heap_gfp(0),
+			       min_t(unsigned long, nr, ARRAY_SIZE(pages)),
+			       pages);
+	if (!got)
+		return heap_runs_alloc_chunk(runs, 0);
+	for (i = 0; i < got && !err; i++)
+		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
+	if (err) {
+		for (i--; i < got; i++)
+			__free_page(pages[i]);
+		return err;
+	}
+	return got;
+}
+
+/* alloc_pages_bulk() knows of no policy, alloc_pages() does. */
+static bool heap_task_has_policy(void)
+{
+#ifdef CONFIG_NUMA
+	return current->mempolicy;
+#else
+	return false;
+#endif
+}
+
+/* The largest order for @nr_pages pages, if @order is the largest there is. */
+static unsigned int heap_order(unsigned long nr_pages, unsigned int order)
+{
+	order = min_t(unsigned int, order, ilog2(nr_pages));
+	return order < HEAP_MIN_ORDER ? 0 : order;
+}
+
+/*
+ * When to try an order again that could not be had: when as much as a chunk of the top
+ * order has been put together from smaller ones.  Returns how many pages are missing
+ * then.  Where it is the group that has no more, and each try is zeroed for nothing,
+ * never.
+ */
+static unsigned long heap_retry_at(unsigned long nr_pages)
+{
+	if (nr_pages <= MAX_ORDER_NR_PAGES ||
+	    (mem_accounting && want_init_on_alloc(0)))
+		return 0;
+	return nr_pages - MAX_ORDER_NR_PAGES;
+}
+
+/*
+ * Allocate @nr_pages pages in the largest chunks there are.
+ *
+ * Returns 0, or an error with what was allocated until then in @runs.
+ */
+static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
+{
+	const bool one_by_one = heap_task_has_policy();
+	unsigned int order = MAX_PAGE_ORDER;
+	unsigned long retry_at = 0;
+	const struct page *page;
+	int got;
+
+	while (nr_pages) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		if (nr_pages <= retry_at) {
+			retry_at = 0;
+			order = MAX_PAGE_ORDER;
+		}
+		order = heap_order(nr_pages, order);
+
+		if (order || nr_pages == 1 || one_by_one)
+			got = heap_runs_alloc_chunk(runs, order);
+		else
+			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
+
+		if (got == -EAGAIN) {
+			if (!retry_at)
+				retry_at = heap_retry_at(nr_pages);
+			order--;
+			continue;
+		}
+		if (got < 0)
+			return got;
+		nr_pages -= got;
+
+		page = pfn_to_page(runs->run[runs->nr - 1].pfn);
+		if (heap_zone_excess(page) < 0 && !heap_reserve_fill())
+			return -ENOMEM;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Whether to try at all: not if nobody can give back what is missing, as far as is
+ * known.  Shrinkers may hold any of what is counted nowhere.
+ */
+static bool heap_may_have(unsigned long nr_pages)
+{
+	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
+			  global_node_page_state(NR_INACTIVE_ANON);
+	long taken;
+
+	if (nr_pages < LARGE_PAGES)
+		return true;
+	taken = max(anon - get_nr_swap_pages(), 0L) +
+		global_node_page_state(NR_UNEVICTABLE) +
+		global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
+		global_zone_page_state(NR_FREE_CMA_PAGES) +
+		atomic_long_read(&heap_pages);
+#ifdef CONFIG_HUGETLB_PAGE
+	taken += global_node_page_state(NR_HUGETLB);
+#endif
+	return nr_pages + taken <= totalram_pages();
+}
+
+/**
+ * heap_zero_table() - zero the pages of a table
+ * @table: the table
+ *
+ * Return: 0; or -EINTR if the task was killed before all were zero.
+ */
+VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
+{
+	unsigned long pgoff, done = 0;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(table, sg, i) {
+		for (pgoff = 0; pgoff < sg->length >> PAGE_SHIFT; pgoff++) {
+			if (!(done++ % ZERO_PAGES)) {
+				cond_resched();
+				if (fatal_signal_pending(current))
+					return -EINTR;
+			}
+			clear_highpage(sg_page(sg) + pgoff);
+		}
+	}
+	return 0;
+}
+
+/* Allocate the memory of a buffer, and the table that says where it is. */
+static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
+{
+	const unsigned long nr_pages = len >> PAGE_SHIFT;
+	struct heap_runs runs;
+	int ret;
+
+	if (!heap_may_have(nr_pages))
+		return -ENOMEM;
+
+	heap_runs_init(&runs);
+	ret = heap_runs_alloc(&runs, nr_pages);
+	if (!ret)
+		ret = heap_runs_to_table(&runs, table);
+	if (ret)
+		heap_runs_free_pages(&runs);
+	heap_runs_destroy(&runs);
+	if (ret)
+		return ret;
+
+	/* From here on, the table owns the pages. */
+	if (want_init_on_free() || want_init_on_alloc(0))
+		return 0;
+	ret = heap_zero_table(table);
+	if (ret)
+		system_heap_free_table(table, false);
+	return ret;
+}
 
 static int system_heap_decrypt(struct sg_table *table)
 {
@@ -798,6 +795,7 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 		ret = PTR_ERR(dmabuf);
 		goto free_table;
 	}
+	atomic_long_add(len >> PAGE_SHIFT, &heap_pages);
 	return dmabuf;
 
 free_table:

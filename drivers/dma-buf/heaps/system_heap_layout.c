@@ -21,6 +21,7 @@
  */
 
 #include <linux/gfp.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
@@ -370,6 +371,29 @@ static void heap_levels_find_entries(struct heap_level *levels,
 	}
 }
 
+static noinline_for_stack int heap_runs_lay_out(struct heap_runs *runs,
+						struct sg_table *table)
+{
+	struct heap_level levels[MAX_LEVELS] = {};
+	int ret;
+
+	heap_runs_sort(runs);
+	heap_runs_join(runs);
+	heap_runs_cut(runs, levels, heap_piece_count);
+	ret = sg_alloc_table(table, heap_levels_number(levels), HEAP_TABLE_GFP);
+	if (ret)
+		return ret;
+	heap_levels_find_entries(levels, table->sgl);
+	heap_runs_cut(runs, levels, heap_piece_fill);
+	return 0;
+}
+
+/* A chunk, or what could have been one, has all of its blocks in order. */
+static bool heap_run_is_block(const struct heap_run *run)
+{
+	return !(run->pfn & (run->nr_pages - 1)) && is_power_of_2(run->nr_pages);
+}
+
 /**
  * heap_runs_to_table() - lay out the memory of a buffer
  * @runs: its memory, in any order; sorted and joined on return
@@ -381,19 +405,17 @@ static void heap_levels_find_entries(struct heap_level *levels,
  */
 int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table)
 {
-	struct heap_level levels[MAX_LEVELS] = {};
+	const struct heap_run *run = runs->run;
 	int ret;
 
 	if (!runs->nr)
 		return -EINVAL;
+	if (runs->nr > 1 || !heap_run_is_block(run))
+		return heap_runs_lay_out(runs, table);
 
-	heap_runs_sort(runs);
-	heap_runs_join(runs);
-	heap_runs_cut(runs, levels, heap_piece_count);
-	ret = sg_alloc_table(table, heap_levels_number(levels), HEAP_TABLE_GFP);
-	if (ret)
-		return ret;
-	heap_levels_find_entries(levels, table->sgl);
-	heap_runs_cut(runs, levels, heap_piece_fill);
-	return 0;
+	ret = sg_alloc_table(table, 1, HEAP_TABLE_GFP);
+	if (!ret)
+		sg_set_page(table->sgl, pfn_to_page(run->pfn),
+			    run->nr_pages << PAGE_SHIFT, 0);
+	return ret;
 }
