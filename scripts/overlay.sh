@@ -129,7 +129,8 @@ add_replaced() {
 	done <"$work/files"
 }
 
-# add_first, add_move, add_undo: mm/vmap.c as it is early in the series, see series.sh
+# add_first, add_move, add_undo: mm/vmap.c and the heap as they are early in the series,
+# see series.sh
 add_first() {
 	mkdir -p "$work/tree/mm"
 	cp "$top/$1" "$work/tree/mm/vmap.c"
@@ -142,9 +143,13 @@ add_move() {
 }
 
 add_undo() {
+	fit="mm/vmap.c any more, run scripts/steps.sh"
+	case $1 in
+	*/heap-steps/*) fit="the system heap any more, see Documentation/vmap/sending.rst" ;;
+	esac
 	(cd "$work/tree" && GIT_CEILING_DIRECTORIES=$work git apply -R "$top/$1") \
 		>"$work/patch.out" 2>&1 ||
-		die "$1 does not fit mm/vmap.c any more, run scripts/steps.sh: $(head -n 1 "$work/patch.out")"
+		die "$1 does not fit $fit: $(head -n 1 "$work/patch.out")"
 }
 
 # each COMMAND: call it with the kind and the path of every file of ours

@@ -12,7 +12,8 @@
 # mm/vmap.c grows by steps.  It begins as scripts/series/steps/vmap.c, and the
 # functions that ours replace move there from where they are.  The rest of
 # scripts/series/steps, in order, leads to our file: in the trees before a patch
-# that brings one, that step and all after it are taken back from our file.
+# that brings one, that step and all after it are taken back from our file.  The
+# system heap grows by those of scripts/series/heap-steps in the same way.
 
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -27,12 +28,21 @@ message() {
 	sed -e '/^#/d' -e '/^---$/,$d' "$top/scripts/series/$1"
 }
 
-# kinds: "kind path" of all that a patch may bring
+# undo DIR: its steps, the last one first
+undo() {
+	[ ! -e "scripts/series/$1" ] || find "scripts/series/$1" -name '*.patch' -printf 'undo %p\n' | sort -r
+}
+
+# kinds: "kind path" of all that a patch may bring; what a series writes in another
+# way is in patches of the heap, which come after its steps
 kinds() {
 	cd "$top"
 	[ ! -e scripts/series/steps ] || find scripts/series/steps -name vmap.c -printf 'first %p\n'
-	"$top/scripts/overlay.sh" "$series" patched --entries
-	[ ! -e scripts/series/steps ] || find scripts/series/steps -name '*.patch' -printf 'undo %p\n' | sort -r
+	"$top/scripts/overlay.sh" "$series" patched --entries | while read -r entry; do
+		echo "$entry"
+		[ "${entry#* }" != $HEAP ] || undo heap-steps
+	done
+	undo steps
 }
 
 # list_files: $work/patches, those that have files, and $work/files, "number kind
@@ -73,11 +83,12 @@ claim_files() {
 
 # manifest N: an overlay.list of the tree after N patches
 manifest() {
-	awk -v n="$1" '
-		NR == FNR { ours = ours || ($1 <= n && $3 == "mm/vmap.c"); next }
-		$2 == "first" && ours { next }
-		$2 == "undo" ? ours && $1 > n : $1 <= n {
-			print "series", ($2 == "replaced" && !ours ? "move" : $2), $3
+	awk -v n="$1" -v heap="$HEAP" '
+		function base(step) { return step ~ /heap-steps/ ? heap : "mm/vmap.c" }
+		NR == FNR { there[$3] = there[$3] || $1 <= n; next }
+		$2 == "first" && there["mm/vmap.c"] { next }
+		$2 == "undo" ? there[base($3)] && $1 > n : $1 <= n {
+			print "series", ($2 == "replaced" && !there["mm/vmap.c"] ? "move" : $2), $3
 		}
 	' "$work/files" "$work/files" >"$work/overlay.list"
 	# what is there may be nothing at all
@@ -205,6 +216,8 @@ write_patches() {
 	rm -rf "$OUT/series/$tree"
 	mv "$work/out" "$OUT/series/$tree" || die "$OUT/series/$tree: $(or_full "cannot be written")"
 }
+
+HEAP=drivers/dma-buf/heaps/system_heap.c
 
 case $#${2-} in
 2--count | 3--tree | 2x86_64 | 2arm64) ;;

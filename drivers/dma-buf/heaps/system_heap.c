@@ -2,27 +2,30 @@
 /*
  * DMA-BUF system heap: buffers from the page allocator
  *
- * A buffer is allocated in chunks, the largest that the page allocator has at
- * that moment, and laid out for those who map it, whatever the order in which
- * the chunks were obtained:
+ * A buffer is allocated in chunks: the largest that the page allocator has at that
+ * moment, down to HEAP_MIN_ORDER, and then single pages.  Smaller chunks would be
+ * compound pages where small buffers have always been single ones, and their orders
+ * are those for which the page allocator compacts and kills.
  *
- *   obtained   16..19  0..7  12..13  8..11  (page frames)
- *   sorted     0..7 8..11 12..13 16..19
- *   joined     0 ................ 13    16..19
- *   laid out   0..7 | 8..11 16..19 | 12..13      for blocks of 8, 4, 1 pages
+ * system_heap_layout.c lays the chunks out for those who map them.  Every chunk is a
+ * compound page or a single page, so a table whose entries hold many chunks still
+ * tells, page by page, what is to be freed.
  *
- * Chunks are sorted by address and joined to runs.  Each run is cut where
- * blocks of the sizes that page tables have leaves for begin and end, and the
- * pieces are laid out by block size, the largest first, and by address.  As the
- * block sizes are powers of two, every block comes to stand at a multiple of
- * its own size: a mapping whose start is aligned for the first can use leaves
- * for all of them.  Pieces that are neighbours after that share one entry of
- * the sg_table.
+ * When memory is short:
  *
- * Every chunk is a compound page or a single page, so a table whose entries
- * hold many chunks still tells, page by page, what is to be freed.
+ * - The page allocator decides what can be had.  There is one estimate, for large
+ *   requests: one that is larger than all memory, less what is known to be taken for
+ *   good, fails at once.
+ * - Only single pages wait for memory.  They wake kswapd, reclaim, and ask the OOM
+ *   notifiers.  They kill nobody, as buffers belong to no process: the request fails.
+ * - Pages are zeroed last, so a request that fails has zeroed none, unless the page
+ *   allocator zeroes all that it hands out.
+ * - The heap holds a small reserve then, and gives it to those who would have somebody
+ *   killed.  Without that, the next small allocation after the last buffer would, be it
+ *   the one for the file of that buffer.  A buffer is made only if the reserve is full.
  */
 
+#include <linux/atomic.h>
 #include <linux/cc_platform.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
@@ -34,14 +37,16 @@
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
 #include <linux/set_memory.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/swap.h>
 #include <linux/vmalloc.h>
+#include <linux/vmstat.h>
 #include <kunit/visibility.h>
 
 #include "system_heap.h"
@@ -88,347 +93,46 @@ struct dma_heap_attachment {
 			     (b)->cc_shared)
 
 /*
- * Reclaim for single pages, but not for larger chunks.  Never invoke the OOM
- * killer: buffers belong to no process, so killing one frees nothing.
+ * Single pages wait for memory, chunks do not.  See the top for __GFP_RETRY_MAYFAIL
+ * and for the lack of __GFP_ZERO.
  */
 #define WAIT_GFP	(__GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-#define TABLE_GFP	(GFP_KERNEL | WAIT_GFP)
-#define ARRAY_GFP	((GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN) & \
-			 ~__GFP_KSWAPD_RECLAIM)
-#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO | WAIT_GFP)
-#define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
-			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
+#define LOW_ORDER_GFP	(GFP_HIGHUSER | WAIT_GFP)
+#define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_NOWARN | __GFP_NORETRY) & \
+			  ~__GFP_RECLAIM) | __GFP_COMP)
 
-/* Up to so many runs a comparison sort is the faster one. */
-#define SORT_FEW	64
-#define SORT_DIGIT_BITS	11
+/* Of the orders that are more than single pages. */
+#define HEAP_MIN_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
 
-/*
- * Pages of the blocks that buffers are laid out by, descending: what the page
- * tables of CPUs and IOMMUs have leaves for, and single pages.
- */
-#define MAX_LEVELS	4
+/* From this size on, a request is compared with what memory there is. */
+#define LARGE_PAGES	(SZ_4M >> PAGE_SHIFT)
 
-static unsigned long block_pages[MAX_LEVELS] __ro_after_init;
-static unsigned int nr_levels __ro_after_init;
+/* To be zeroed before others may run, and before a look at signals. */
+#define ZERO_PAGES	(SZ_1M >> PAGE_SHIFT)
 
-static void __init system_heap_add_level(unsigned int order)
-{
-	const unsigned long nr_pages = 1UL << order;
+/* What is left to others when memory is short, unless there is very little of it. */
+#define RESERVE_PAGES	(SZ_4M >> PAGE_SHIFT)
+#define RESERVE_SHARE	64
 
-	if (!nr_levels || nr_pages < block_pages[nr_levels - 1])
-		block_pages[nr_levels++] = nr_pages;
-}
-
-static void __init system_heap_init_levels(void)
-{
-	system_heap_add_level(HEAP_PMD_ORDER);
-	if (CONT_PTE_ORDER)
-		system_heap_add_level(CONT_PTE_ORDER);
-	system_heap_add_level(get_order(SZ_64K));
-	system_heap_add_level(0);
-}
-
-static unsigned long run_end(const struct heap_run *run)
-{
-	return run->pfn + run->nr_pages;
-}
-
-/* Whether memory from @pfn on goes on where other ends; not in a new segment. */
-static bool heap_goes_on(unsigned long end, unsigned long pfn)
-{
-	return pfn == end && pfn % HEAP_SEGMENT_PAGES;
-}
-
-/*
- * Need not be contiguous if it is large: no memory is compacted for it, and
- * nobody is woken to do so, as vmalloc() would that tries large pages first.
- */
-static struct heap_run *heap_runs_alloc_array(unsigned int max)
-{
-	if (max <= PAGE_SIZE / sizeof(struct heap_run))
-		return kmalloc_array(max, sizeof(struct heap_run), ARRAY_GFP);
-	return __vmalloc_array(max, sizeof(struct heap_run), ARRAY_GFP);
-}
-
-static int heap_runs_grow(struct heap_runs *runs)
-{
-	const unsigned int max = 4 * runs->max;
-	struct heap_run *run;
-
-	run = heap_runs_alloc_array(max);
-	if (!run)
-		return -ENOMEM;
-	memcpy(run, runs->run, runs->nr * sizeof(*run));
-	heap_runs_destroy(runs);
-	runs->run = run;
-	runs->max = max;
-	return 0;
-}
+/* In buffers. */
+static atomic_long_t heap_pages;
 
 /**
- * heap_runs_add() - remember a new chunk, joined with the last if they touch
- * @runs: what there is so far
- * @pfn: page frame number of the chunk, a multiple of @nr_pages
- * @nr_pages: pages of the chunk, a power of two
- *
- * Return: 0 or -ENOMEM.
+ * struct heap_reserve - pages for others, held while memory is short
+ * @lock: protects all of it
+ * @pages: chunks and single pages, linked by their lru
+ * @nr: number of pages
  */
-VISIBLE_IF_KUNIT int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
-				   unsigned long nr_pages)
-{
-	struct heap_run *last = runs->run + runs->nr - 1;
-
-	if (runs->nr && heap_goes_on(run_end(last), pfn)) {
-		last->nr_pages += nr_pages;
-		return 0;
-	}
-	if (runs->nr && heap_goes_on(pfn + nr_pages, last->pfn)) {
-		last->pfn = pfn;
-		last->nr_pages += nr_pages;
-		return 0;
-	}
-	if (runs->nr == runs->max && heap_runs_grow(runs))
-		return -ENOMEM;
-	runs->run[runs->nr++] = (struct heap_run){ pfn, nr_pages };
-	return 0;
-}
-
-static int heap_run_cmp(const void *a, const void *b)
-{
-	const struct heap_run *x = a, *y = b;
-
-	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
-}
-
-static unsigned int heap_run_digit(const struct heap_run *run,
-				   unsigned int shift)
-{
-	return run->pfn >> shift & (BIT(SORT_DIGIT_BITS) - 1);
-}
-
-/*
- * Copy @nr runs, sorted by a digit of their address, else in the same order.
- * @place has an element for each value of a digit.
- */
-static void heap_runs_sort_digit(struct heap_run *to,
-				 const struct heap_run *from, unsigned int nr,
-				 unsigned int shift, unsigned int *place)
-{
-	unsigned int i, count, sum = 0;
-
-	memset(place, 0, sizeof(*place) << SORT_DIGIT_BITS);
-	for (i = 0; i < nr; i++)
-		place[heap_run_digit(&from[i], shift)]++;
-	for (i = 0; i < 1 << SORT_DIGIT_BITS; i++) {
-		count = place[i];
-		place[i] = sum;
-		sum += count;
-	}
-	for (i = 0; i < nr; i++)
-		to[place[heap_run_digit(&from[i], shift)]++] = from[i];
-}
-
-/*
- * Sort many runs, by digits of their address from the lowest to the last that
- * differs.  Returns false if there is no memory for that.
- */
-static bool heap_runs_sort_digits(struct heap_runs *runs)
-{
-	struct heap_run *other = heap_runs_alloc_array(runs->max);
-	unsigned int *place = kmalloc_array(1 << SORT_DIGIT_BITS,
-					    sizeof(*place), ARRAY_GFP);
-	unsigned long differ = 0;
-	unsigned int i, shift;
-
-	if (other && place) {
-		for (i = 1; i < runs->nr; i++)
-			differ |= runs->run[i].pfn ^ runs->run[0].pfn;
-		for (shift = 0; shift < BITS_PER_LONG && differ >> shift;
-		     shift += SORT_DIGIT_BITS) {
-			heap_runs_sort_digit(other, runs->run, runs->nr, shift,
-					     place);
-			swap(other, runs->run);
-		}
-	}
-	kfree(place);
-	kvfree(other);
-	return other && place;
-}
-
-/* Sort runs by address: in fragmented memory there are as many as pages. */
-static void heap_runs_sort(struct heap_runs *runs)
-{
-	/* So those that are swapped have both been allocated. */
-	BUILD_BUG_ON(ARRAY_SIZE(runs->first) > SORT_FEW);
-
-	if (runs->nr <= SORT_FEW || !heap_runs_sort_digits(runs))
-		sort(runs->run, runs->nr, sizeof(*runs->run), heap_run_cmp,
-		     NULL);
-}
-
-/* Join sorted runs that touch. */
-static void heap_runs_join(struct heap_runs *runs)
-{
-	struct heap_run *last = runs->run, *run;
-
-	for (run = last + 1; run < runs->run + runs->nr; run++) {
-		if (heap_goes_on(run_end(last), run->pfn))
-			last->nr_pages += run->nr_pages;
-		else
-			*++last = *run;
-	}
-	runs->nr = last + 1 - runs->run;
-}
-
-/**
- * struct heap_level - what is laid out in blocks of one size
- * @nr: number of pieces, each some blocks of one run
- * @entry: number of the entry for the first piece
- * @pfn: where the first piece starts
- * @end: where the last piece ends
- * @sg: entry for the next piece
- */
-struct heap_level {
-	unsigned int nr;
-	unsigned int entry;
-	unsigned long pfn;
-	unsigned long end;
-	struct scatterlist *sg;
+struct heap_reserve {
+	spinlock_t lock;	/* see above */
+	struct list_head pages;
+	unsigned long nr;
 };
 
-typedef void (*heap_piece_t)(struct heap_level *level, unsigned long pfn,
-			     unsigned long end);
-
-static void heap_piece_count(struct heap_level *level, unsigned long pfn,
-			     unsigned long end)
-{
-	if (!level->nr++)
-		level->pfn = pfn;
-	level->end = end;
-}
-
-/* An entry that has memory already is shared with the level above. */
-static void heap_piece_fill(struct heap_level *level, unsigned long pfn,
-			    unsigned long end)
-{
-	struct scatterlist *sg = level->sg;
-	const unsigned int len = (end - pfn) << PAGE_SHIFT;
-
-	if (sg->length)
-		sg->length += len;
-	else
-		sg_set_page(sg, pfn_to_page(pfn), len, 0);
-	level->sg = sg_next(sg);
-}
-
-/*
- * Cut a run: its blocks of the largest size, then what they leave of it at both
- * ends in blocks of the next size, down to pages.
- */
-static __always_inline void heap_run_cut(const struct heap_run *run,
-					 struct heap_level *levels,
-					 heap_piece_t piece)
-{
-	unsigned long start, end, done_start = 0, done_end = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr_levels; i++) {
-		start = round_up(run->pfn, block_pages[i]);
-		end = round_down(run_end(run), block_pages[i]);
-		if (start >= end)
-			continue;
-		if (!done_end) {
-			done_start = start;
-			done_end = start;
-		}
-		if (start < done_start)
-			piece(&levels[i], start, done_start);
-		if (done_end < end)
-			piece(&levels[i], done_end, end);
-		done_start = start;
-		done_end = end;
-	}
-}
-
-static __always_inline void heap_runs_cut(const struct heap_runs *runs,
-					  struct heap_level *levels,
-					  heap_piece_t piece)
-{
-	const struct heap_run *run, *const end = runs->run + runs->nr;
-	const unsigned int last = nr_levels - 1;
-	const unsigned long nr_block = block_pages[last - 1];
-
-	for (run = runs->run; run < end; run++) {
-		/* Where there are many runs, most have pages only */
-		if (run->nr_pages < nr_block)
-			piece(&levels[last], run->pfn, run_end(run));
-		else
-			heap_run_cut(run, levels, piece);
-	}
-}
-
-/*
- * Number the entries, level by level.  A piece that goes on where the level
- * above ends shares its entry.  Returns how many there are.
- */
-static unsigned int heap_levels_number(struct heap_level *levels)
-{
-	unsigned int i, nents = 0;
-	unsigned long end = 0;
-
-	for (i = 0; i < nr_levels; i++) {
-		struct heap_level *level = &levels[i];
-
-		if (!level->nr)
-			continue;
-		level->entry = nents - heap_goes_on(end, level->pfn);
-		nents = level->entry + level->nr;
-		end = level->end;
-	}
-	return nents;
-}
-
-static void heap_levels_find_entries(struct heap_level *levels,
-				     struct scatterlist *sg)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < nr_levels; i++) {
-		for (; n < levels[i].entry; n++)
-			sg = sg_next(sg);
-		levels[i].sg = sg;
-	}
-}
-
-/**
- * heap_runs_to_table() - lay out the memory of a buffer
- * @runs: its memory, in any order; sorted and joined on return
- * @table: becomes the table of the buffer
- *
- * Looks at no page, only at page frame numbers.
- *
- * Return: 0; or -EINVAL if there is no memory, -ENOMEM, and there is no table.
- */
-VISIBLE_IF_KUNIT int heap_runs_to_table(struct heap_runs *runs,
-					struct sg_table *table)
-{
-	struct heap_level levels[MAX_LEVELS] = {};
-	int ret;
-
-	if (!runs->nr)
-		return -EINVAL;
-
-	heap_runs_sort(runs);
-	heap_runs_join(runs);
-	heap_runs_cut(runs, levels, heap_piece_count);
-	ret = sg_alloc_table(table, heap_levels_number(levels), TABLE_GFP);
-	if (ret)
-		return ret;
-	heap_levels_find_entries(levels, table->sgl);
-	heap_runs_cut(runs, levels, heap_piece_fill);
-	return 0;
-}
+static struct heap_reserve heap_reserve = {
+	.lock = __SPIN_LOCK_UNLOCKED(heap_reserve.lock),
+	.pages = LIST_HEAD_INIT(heap_reserve.pages),
+};
 
 static int system_heap_set_page_decrypted(struct page *page)
 {
@@ -472,6 +176,7 @@ static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
 	unsigned int order;
 
 	for (; page < end; page += 1UL << order) {
+		cond_resched();
 		order = compound_order(page);
 		/*
 		 * Pages that cannot be encrypted again are leaked on purpose:
@@ -495,156 +200,128 @@ static void system_heap_free_table(struct sg_table *table, bool cc_shared)
 	sg_free_table(table);
 }
 
-static void heap_runs_free_pages(struct heap_runs *runs)
+/*
+ * Pages that the zone of @page has free above the watermark that kswapd stops at, and
+ * above a little more, so that memory is short before anybody waits for it.
+ */
+static long heap_zone_excess(const struct page *page)
 {
-	const struct heap_run *run;
+	struct zone *zone = page_zone(page);
+	const long free = zone_page_state(zone, NR_FREE_PAGES) -
+			  zone_page_state(zone, NR_FREE_CMA_PAGES);
 
-	for (run = runs->run; run < runs->run + runs->nr; run++)
-		heap_free_pages(pfn_to_page(run->pfn), run->nr_pages, false);
+	return free - high_wmark_pages(zone) -
+	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER)] -
+	       zone_managed_pages(zone) / 64;
 }
 
-/* A chunk of one page or more.  Returns its pages. */
-static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
+static unsigned long heap_reserve_full(void)
 {
-	const gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	return min(RESERVE_PAGES, totalram_pages() / RESERVE_SHARE);
+}
+
+static void heap_reserve_add(struct page *page)
+{
+	spin_lock(&heap_reserve.lock);
+	list_add(&page->lru, &heap_reserve.pages);
+	WRITE_ONCE(heap_reserve.nr, heap_reserve.nr + (1UL << compound_order(page)));
+	spin_unlock(&heap_reserve.lock);
+}
+
+static struct page *heap_reserve_remove(void)
+{
 	struct page *page;
 
-	page = alloc_pages(gfp | (mem_accounting ? __GFP_ACCOUNT : 0), order);
-	if (!page)
-		return order ? -EAGAIN : -ENOMEM;
-	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
-		__free_pages(page, order);
-		return -ENOMEM;
+	spin_lock(&heap_reserve.lock);
+	page = list_first_entry_or_null(&heap_reserve.pages, struct page, lru);
+	if (page) {
+		list_del(&page->lru);
+		WRITE_ONCE(heap_reserve.nr,
+			   heap_reserve.nr - (1UL << compound_order(page)));
 	}
-	return 1 << order;
+	spin_unlock(&heap_reserve.lock);
+	return page;
 }
 
-/* Some single pages, at most @nr of them.  Returns how many. */
-static int heap_runs_alloc_pages(struct heap_runs *runs, unsigned long nr)
+/* Give back @nr pages or some more, as far as there are.  Returns how many. */
+static unsigned long heap_reserve_give(unsigned long nr)
 {
-	const gfp_t gfp = LOW_ORDER_GFP | (mem_accounting ? __GFP_ACCOUNT : 0);
-	struct page *pages[32] = {};
-	unsigned int i, got;
-	int err = 0;
+	unsigned long given = 0;
+	struct page *page;
 
-	got = alloc_pages_bulk(gfp, min_t(unsigned long, nr, ARRAY_SIZE(pages)),
-			       pages);
-	for (i = 0; i < got && !err; i++)
-		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
-	if (err) {
-		for (i--; i < got; i++)
-			__free_page(pages[i]);
-		return err;
+	while (given < nr && (page = heap_reserve_remove())) {
+		given += 1UL << compound_order(page);
+		__free_pages(page, compound_order(page));
 	}
-	return got ?: -ENOMEM;
+	return given;
+}
+
+/* Who is asking all others, and so not the heap. */
+static struct task_struct *heap_asker;
+static DEFINE_MUTEX(heap_ask_lock);
+
+/*
+ * Ask the OOM notifiers for memory, as is done before somebody is killed.  What is
+ * short may also be what a memory group may have, which is no business of theirs.
+ */
+static bool heap_ask_others(void)
+{
+	unsigned long freed;
+
+	if (mem_accounting && si_mem_available() > 0)
+		return false;
+
+	mutex_lock(&heap_ask_lock);
+	WRITE_ONCE(heap_asker, current);
+	freed = oom_notify();
+	WRITE_ONCE(heap_asker, NULL);
+	mutex_unlock(&heap_ask_lock);
+	return freed;
+}
+
+/* Somebody is about to be killed, unless there is memory. */
+static int heap_oom_notify(struct notifier_block *nb, unsigned long action,
+			   void *data)
+{
+	unsigned long *freed = data;
+
+	if (READ_ONCE(heap_asker) != current)
+		*freed += heap_reserve_give(heap_reserve_full() / 4);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block heap_oom_nb = {
+	.notifier_call = heap_oom_notify,
+};
+
+/* A single page, if there is a way to have it and nobody killed. */
+static struct page *heap_wait_page(gfp_t gfp)
+{
+	struct page *page;
+
+	do {
+		page = alloc_page(gfp);
+	} while (!page && !fatal_signal_pending(current) && heap_ask_others());
+	return page;
 }
 
 /*
- * Allocate @nr_pages pages in the largest chunks there are.  An order that
- * could not be had is left alone while as much as a chunk of the top order is
- * put together from smaller ones; then it is tried again.
- *
- * Returns 0, or an error with what was allocated until then in @runs.
+ * Whether the reserve is full, or could be filled: with chunks, as what is freed of
+ * single pages goes to the list of a CPU, and does not count for watermarks there.
  */
-static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
+static bool heap_reserve_fill(void)
 {
-	unsigned int order = MAX_PAGE_ORDER;
-	unsigned long retry_at = 0;
-	int got;
+	struct page *page;
 
-	while (nr_pages) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-
-		if (nr_pages <= retry_at) {
-			retry_at = 0;
-			order = MAX_PAGE_ORDER;
-		}
-		order = min_t(unsigned int, order, ilog2(nr_pages));
-
-		if (order || nr_pages == 1)
-			got = heap_runs_alloc_chunk(runs, order);
-		else
-			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
-
-		if (got == -EAGAIN) {
-			if (!retry_at && nr_pages > MAX_ORDER_NR_PAGES)
-				retry_at = nr_pages - MAX_ORDER_NR_PAGES;
-			order--;
-			continue;
-		}
-		if (got < 0)
-			return got;
-		nr_pages -= got;
+	while (READ_ONCE(heap_reserve.nr) < heap_reserve_full()) {
+		page = alloc_pages(HIGH_ORDER_GFP & ~__GFP_HIGHMEM, HEAP_MIN_ORDER);
+		if (!page)
+			page = heap_wait_page(GFP_KERNEL | WAIT_GFP);
+		if (!page)
+			return false;
+		heap_reserve_add(page);
 	}
-	return 0;
-}
-
-/* What is free in the regions of CMA is for moveable pages only. */
-static long heap_free_cma_pages(void)
-{
-	return global_zone_page_state(NR_FREE_CMA_PAGES);
-}
-
-/*
- * Pages that can be had: free ones above the reserves of the kernel, and what may
- * be reclaimed.  An estimate that leaves out the per-CPU lists of the page
- * allocator, which may hold an eighth of the memory.
- */
-static long heap_available_pages(void)
-{
-	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
-			  global_node_page_state(NR_INACTIVE_ANON);
-
-	return si_mem_available() + min(get_nr_swap_pages(), anon) -
-	       heap_free_cma_pages();
-}
-
-/* Whether to try at all. */
-static bool heap_may_have(unsigned long nr_pages)
-{
-	const long total = totalram_pages();
-
-	if (nr_pages <= MAX_ORDER_NR_PAGES)
-		return true;
-	return nr_pages <= total &&
-	       (long)nr_pages <= heap_available_pages() + total / 8;
-}
-
-/*
- * Whether a buffer may be kept.  One that took the last page would have the OOM
- * killer called by the next small allocation, be it that of its own file.  Some
- * has to be left above the reserves, which are boosted for a while where memory
- * gets fragmented.
- */
-static bool heap_leaves_enough(void)
-{
-	const long total = totalram_pages();
-	const long free = global_zone_page_state(NR_FREE_PAGES) -
-			  heap_free_cma_pages();
-
-	return free > total / 8 || heap_available_pages() > total / 64;
-}
-
-/* Allocate the memory of a buffer, and the table that says where it is. */
-static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
-{
-	struct heap_runs runs;
-	int ret;
-
-	if (!heap_may_have(len >> PAGE_SHIFT))
-		return -ENOMEM;
-
-	heap_runs_init(&runs);
-	ret = heap_runs_alloc(&runs, len >> PAGE_SHIFT);
-	if (!ret && !heap_leaves_enough())
-		ret = -ENOMEM;
-	if (!ret)
-		ret = heap_runs_to_table(&runs, table);	/* owns the pages now */
-	if (ret)
-		heap_runs_free_pages(&runs);
-	heap_runs_destroy(&runs);
-	return ret;
+	return true;
 }
 
 static int dup_sg_table(struct sg_table *from, struct sg_table *to)
@@ -929,10 +606,17 @@ static void system_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void system_heap_release(struct dma_buf *dmabuf)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
+	const struct page *page = sg_page(buffer->sg_table.sgl);
 
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
 	kvfree(buffer->leaves);
+	atomic_long_sub(buffer->len >> PAGE_SHIFT, &heap_pages);
 	kfree(buffer);
+
+	/* Memory is short no more */
+	if (READ_ONCE(heap_reserve.nr) &&
+	    heap_zone_excess(page) > (long)zone_managed_pages(page_zone(page)) / 64)
+		heap_reserve_give(ULONG_MAX);
 }
 
 static const struct dma_buf_ops system_heap_buf_ops = {
@@ -947,6 +631,215 @@ static const struct dma_buf_ops system_heap_buf_ops = {
 	.vunmap = system_heap_vunmap,
 	.release = system_heap_release,
 };
+
+static void heap_runs_free_pages(struct heap_runs *runs)
+{
+	const struct heap_run *run;
+
+	for (run = runs->run; run < runs->run + runs->nr; run++)
+		heap_free_pages(pfn_to_page(run->pfn), run->nr_pages, false);
+}
+
+static gfp_t heap_gfp(unsigned int order)
+{
+	return (order ? HIGH_ORDER_GFP : LOW_ORDER_GFP) |
+	       (mem_accounting ? __GFP_ACCOUNT : 0);
+}
+
+/* A chunk, or one page.  Returns its pages. */
+static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
+{
+	struct page *page;
+
+	if (order)
+		page = alloc_pages(heap_gfp(order), order);
+	else
+		page = heap_wait_page(heap_gfp(0));
+	if (!page)
+		return order ? -EAGAIN : -ENOMEM;
+	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
+		__free_pages(page, order);
+		return -ENOMEM;
+	}
+	return 1 << order;
+}
+
+/* Some single pages, at most @nr of them.  Returns how many. */
+static noinline_for_stack int heap_runs_alloc_pages(struct heap_runs *runs,
+						    unsigned long nr)
+{
+	struct page *pages[32] = {};
+	unsigned int i, got;
+	int err = 0;
+
+	got = alloc_pages_bulk(heap_gfp(0),
+			       min_t(unsigned long, nr, ARRAY_SIZE(pages)),
+			       pages);
+	if (!got)
+		return heap_runs_alloc_chunk(runs, 0);
+	for (i = 0; i < got && !err; i++)
+		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
+	if (err) {
+		for (i--; i < got; i++)
+			__free_page(pages[i]);
+		return err;
+	}
+	return got;
+}
+
+/* alloc_pages_bulk() knows of no policy, alloc_pages() does. */
+static bool heap_task_has_policy(void)
+{
+#ifdef CONFIG_NUMA
+	return current->mempolicy;
+#else
+	return false;
+#endif
+}
+
+/* The largest order for @nr_pages pages, if @order is the largest there is. */
+static unsigned int heap_order(unsigned long nr_pages, unsigned int order)
+{
+	order = min_t(unsigned int, order, ilog2(nr_pages));
+	return order < HEAP_MIN_ORDER ? 0 : order;
+}
+
+/*
+ * When to try an order again that could not be had: when as much as a chunk of the top
+ * order has been put together from smaller ones.  Returns how many pages are missing
+ * then.  Where it is the group that has no more, and each try is zeroed for nothing,
+ * never.
+ */
+static unsigned long heap_retry_at(unsigned long nr_pages)
+{
+	if (nr_pages <= MAX_ORDER_NR_PAGES ||
+	    (mem_accounting && want_init_on_alloc(0)))
+		return 0;
+	return nr_pages - MAX_ORDER_NR_PAGES;
+}
+
+/*
+ * Allocate @nr_pages pages in the largest chunks there are.
+ *
+ * Returns 0, or an error with what was allocated until then in @runs.
+ */
+static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
+{
+	const bool one_by_one = heap_task_has_policy();
+	unsigned int order = MAX_PAGE_ORDER;
+	unsigned long retry_at = 0;
+	const struct page *page;
+	int got;
+
+	while (nr_pages) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		if (nr_pages <= retry_at) {
+			retry_at = 0;
+			order = MAX_PAGE_ORDER;
+		}
+		order = heap_order(nr_pages, order);
+
+		if (order || nr_pages == 1 || one_by_one)
+			got = heap_runs_alloc_chunk(runs, order);
+		else
+			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
+
+		if (got == -EAGAIN) {
+			if (!retry_at)
+				retry_at = heap_retry_at(nr_pages);
+			order--;
+			continue;
+		}
+		if (got < 0)
+			return got;
+		nr_pages -= got;
+
+		page = pfn_to_page(runs->run[runs->nr - 1].pfn);
+		if (heap_zone_excess(page) < 0 && !heap_reserve_fill())
+			return -ENOMEM;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Whether to try at all: not if nobody can give back what is missing, as far as is
+ * known.  Shrinkers may hold any of what is counted nowhere.
+ */
+static bool heap_may_have(unsigned long nr_pages)
+{
+	const long anon = global_node_page_state(NR_ACTIVE_ANON) +
+			  global_node_page_state(NR_INACTIVE_ANON);
+	long taken;
+
+	if (nr_pages < LARGE_PAGES)
+		return true;
+	taken = max(anon - get_nr_swap_pages(), 0L) +
+		global_node_page_state(NR_UNEVICTABLE) +
+		global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
+		global_zone_page_state(NR_FREE_CMA_PAGES) +
+		atomic_long_read(&heap_pages);
+#ifdef CONFIG_HUGETLB_PAGE
+	taken += global_node_page_state(NR_HUGETLB);
+#endif
+	return nr_pages + taken <= totalram_pages();
+}
+
+/**
+ * heap_zero_table() - zero the pages of a table
+ * @table: the table
+ *
+ * Return: 0; or -EINTR if the task was killed before all were zero.
+ */
+VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
+{
+	unsigned long pgoff, done = 0;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(table, sg, i) {
+		for (pgoff = 0; pgoff < sg->length >> PAGE_SHIFT; pgoff++) {
+			if (!(done++ % ZERO_PAGES)) {
+				cond_resched();
+				if (fatal_signal_pending(current))
+					return -EINTR;
+			}
+			clear_highpage(sg_page(sg) + pgoff);
+		}
+	}
+	return 0;
+}
+
+/* Allocate the memory of a buffer, and the table that says where it is. */
+static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
+{
+	const unsigned long nr_pages = len >> PAGE_SHIFT;
+	struct heap_runs runs;
+	int ret;
+
+	if (!heap_may_have(nr_pages))
+		return -ENOMEM;
+
+	heap_runs_init(&runs);
+	ret = heap_runs_alloc(&runs, nr_pages);
+	if (!ret)
+		ret = heap_runs_to_table(&runs, table);
+	if (ret)
+		heap_runs_free_pages(&runs);
+	heap_runs_destroy(&runs);
+	if (ret)
+		return ret;
+
+	/* From here on, the table owns the pages. */
+	if (want_init_on_free() || want_init_on_alloc(0))
+		return 0;
+	ret = heap_zero_table(table);
+	if (ret)
+		system_heap_free_table(table, false);
+	return ret;
+}
 
 static int system_heap_decrypt(struct sg_table *table)
 {
@@ -1001,6 +894,7 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 		ret = PTR_ERR(dmabuf);
 		goto free_table;
 	}
+	atomic_long_add(len >> PAGE_SHIFT, &heap_pages);
 	return dmabuf;
 
 free_table:
@@ -1030,6 +924,7 @@ static int __init system_heap_create(void)
 	struct dma_heap *heap;
 
 	system_heap_init_levels();
+	register_oom_notifier(&heap_oom_nb);
 
 	heap = dma_heap_add(&exp_info);
 	if (IS_ERR(heap))

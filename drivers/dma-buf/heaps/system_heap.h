@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Layout of the buffers of the system heap, apart from where their memory comes
- * from: what system_heap.c and its KUnit tests share.
+ * What the files of the system heap and its KUnit tests share: the layout of buffers,
+ * apart from where their memory comes from.
  */
 #ifndef _DMABUF_SYSTEM_HEAP_H
 #define _DMABUF_SYSTEM_HEAP_H
@@ -38,6 +38,9 @@
 #else
 #define CONT_PTE_ORDER	0
 #endif
+
+/* For what a buffer needs beside its pages; see system_heap.c for the flags. */
+#define HEAP_TABLE_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /**
  * struct heap_run - physically contiguous memory, one chunk or several
@@ -76,10 +79,14 @@ static inline void heap_runs_destroy(struct heap_runs *runs)
 		kvfree(runs->run);
 }
 
-#if IS_ENABLED(CONFIG_KUNIT)
+void system_heap_init_levels(void);
 int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
 		  unsigned long nr_pages);
 int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+struct heap_run *heap_runs_alloc_array(unsigned int max, gfp_t gfp);
+int heap_zero_table(const struct sg_table *table);
 #endif
 
 #endif /* _DMABUF_SYSTEM_HEAP_H */

@@ -691,26 +691,32 @@ FIXTURE_TEARDOWN(shortage)
 	close(self->heap);
 }
 
-/* Not a chunk is taken for what cannot be had. */
+/* Not a chunk is taken for what cannot be had, nor for what buffers have already. */
 TEST_F(shortage, is_seen_before_memory_is_taken)
 {
 	const __u64 sizes[] = {
 		available_bytes() + self->total / 6, 2 * self->total,
 	};
+	const int half = heap_alloc(self->heap, page_align(available_bytes() / 2));
 	const long long before = pages_allocated();
 
+	ASSERT_LE(0, half);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		EXPECT_EQ(-1, heap_alloc(self->heap, sizes[i]));
 		EXPECT_EQ(ENOMEM, errno)
 			TH_LOG("%llu bytes", sizes[i]);
 	}
+	EXPECT_EQ(-1, heap_alloc(self->heap, available_bytes() + self->total / 6));
+	EXPECT_GT((long long)(self->total / 64 / page_size()), pages_allocated() - before);
+	close(half);
+	EXPECT_EQ(-1, heap_alloc(self->heap, sizes[0]));
 	EXPECT_GT((long long)(self->total / 64 / page_size()), pages_allocated() - before);
 }
 
-/* A little more than can be had, too little to be refused at once. */
+/* All that is free, of which the kernel keeps some: too little to be refused at once. */
 TEST_F_TIMEOUT(shortage, fails_one_request_and_nobody_else, TIME_LIMIT)
 {
-	const __u64 bytes = available_bytes() + self->total / 40;
+	const __u64 bytes = free_or_cached_bytes();
 	const long long before = pages_allocated();
 	const __u64 free = free_bytes();
 

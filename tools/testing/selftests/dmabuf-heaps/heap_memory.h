@@ -98,7 +98,7 @@ static inline void use_owner(char *line, void *data)
 	long long pages;
 
 	if (owner->allocated &&
-	    (strstr(line, " system_heap_") || strstr(line, " heap_runs_")))
+	    (strstr(line, " system_heap_") || strstr(line, " heap_")))
 		owner->is_heap = true;
 	owner->allocated = strstr(line, "alloc_pages");
 	if (sscanf(line, "nr_base_pages: %lld", &pages) != 1)

@@ -87,6 +87,13 @@ static inline __u64 free_bytes(void)
 	return meminfo_bytes("MemFree: %lld") - meminfo_bytes("CmaFree: %lld");
 }
 
+/* What is free, reserves of the kernel as well, and what can be had of its caches. */
+static inline __u64 free_or_cached_bytes(void)
+{
+	return free_bytes() + meminfo_bytes("Cached: %lld") - meminfo_bytes("Shmem: %lld") +
+	       meminfo_bytes("SReclaimable: %lld");
+}
+
 /*
  * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
  * pages is then of no use to a buffer, and nobody takes it back where there is nothing

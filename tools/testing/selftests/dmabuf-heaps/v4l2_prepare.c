@@ -184,4 +184,71 @@ TEST_F_TIMEOUT(exporter, is_mapped_by_who_does_not_attach, TIME_LIMIT)
 	EXPECT_EQ(!attaches, maps);
 }
 
+/* Buffers of the system heap, and the driver that takes what is contiguous only. */
+FIXTURE(contiguous)
+{
+	int test;
+	int dmabuf;
+	struct v4l2 v4l2;
+};
+
+FIXTURE_VARIANT(contiguous)
+{
+	size_t bytes;
+};
+
+FIXTURE_VARIANT_ADD(contiguous, 60_KiB) { 60 * KIB };
+FIXTURE_VARIANT_ADD(contiguous, 1_MiB) { MIB };
+FIXTURE_VARIANT_ADD(contiguous, 8_MiB) { 8 * MIB };
+
+FIXTURE_SETUP(contiguous)
+{
+	self->dmabuf = -1;
+	self->v4l2.fd = -1;
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	if (load_v4l2_drivers())
+		SKIP(return, NO_V4L2_DRIVERS);
+	self->dmabuf = exporter_alloc(SYSTEM, page_align(variant->bytes));
+	ASSERT_LE(0, self->dmabuf)
+		TH_LOG("alloc: %s", strerror(errno));
+	ASSERT_EQ(0, v4l2_user(&self->v4l2, "vivid", &vivid_contig, CAPTURE,
+			       self->dmabuf, page_align(variant->bytes)))
+		TH_LOG("%s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(contiguous)
+{
+	close(self->v4l2.fd);
+	close(self->dmabuf);
+	close(self->test);
+}
+
+/* Whether it is depends on memory.  If it is not, the buffer is as good as before. */
+TEST_F_TIMEOUT(contiguous, takes_a_buffer_that_is, TIME_LIMIT)
+{
+	struct user *user = &self->v4l2.user;
+	struct dmabuf_vmap_result res;
+	unsigned int segments;
+
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_VERIFY,
+				    0, &res));
+	segments = res.dma_segments;
+	printf("# %u entries, %u DMA segments\n", res.nents, segments);
+	ASSERT_EQ(0, user->ready(user));
+	if (segments == 1) {
+		EXPECT_EQ(0, user->map(user))
+			TH_LOG("%s", strerror(errno));
+		EXPECT_EQ(0, user->unmap(user));
+	} else {
+		EXPECT_EQ(-1, user->map(user));
+		EXPECT_EQ(EFAULT, errno);
+	}
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_VERIFY,
+				    0, &res));
+	EXPECT_EQ(segments, res.dma_segments);
+	EXPECT_EQ(0, res.bad_pages);
+}
+
 TEST_HARNESS_MAIN
