@@ -29,6 +29,9 @@
 
 #define DMABUF_VMAP_TEST_NO_PAGE	(~0ULL)
 
+#define DMABUF_VMAP_TEST_BUS_MAX	16	/* with the NUL */
+#define DMABUF_VMAP_TEST_DEVICE_MAX	48
+
 /* In which order DMABUF_VMAP_TEST_LAYOUT maps the blocks of an area. */
 #define DMABUF_VMAP_LAYOUT_APART	0U	/* none is followed by its neighbour */
 #define DMABUF_VMAP_LAYOUT_ASCENDING	1U	/* each is followed by the next */
@@ -130,6 +133,31 @@ struct dmabuf_vmap_test {
 };
 
 /**
+ * struct dmabuf_vmap_attach - argument of DMABUF_VMAP_TEST_ATTACH
+ * @test: as for RUN, but map_ns and unmap_ns of a round are those of
+ *	  dma_buf_map_attachment_unlocked() and dma_buf_unmap_attachment_unlocked()
+ * @bus: bus of the device to attach, as in /sys/bus; "" for a device of its own
+ * @device: its name on that bus
+ * @max_seg: of a device of its own, the longest segment that it can take, in bytes;
+ *	     0 for a device that does not say
+ * @max_entry: out: longest entry of the table, in bytes
+ * @max_mapping: out: longest entry that can be mapped, dma_max_mapping_size()
+ * @iommu_pages: out: pages that the tables of IOMMUs take for the mapping
+ * @iommu_sizes: out: sizes of the entries of its IOMMU, or'ed; 0 if the device is not
+ *		 behind one that translates
+ */
+struct dmabuf_vmap_attach {
+	struct dmabuf_vmap_test test;
+	char bus[DMABUF_VMAP_TEST_BUS_MAX];
+	char device[DMABUF_VMAP_TEST_DEVICE_MAX];
+	__u32 max_seg;
+	__u32 max_entry;
+	__u64 max_mapping;
+	__u64 iommu_pages;
+	__u64 iommu_sizes;
+};
+
+/**
  * struct dmabuf_vmap_layout - argument of DMABUF_VMAP_TEST_LAYOUT
  * @layout: order of the blocks, a DMABUF_VMAP_LAYOUT_* value
  * @entry: what to call, a DMABUF_VMAP_ENTRY_* value
@@ -228,6 +256,9 @@ struct dmabuf_vmap_replace {
  *	  that no large leaf fits, then from its first, then from its second. Each
  *	  mapping is looked at and read, then unmapped. There are no times,
  *	  @bad_pages is of all rounds, and the leaves are of the last.
+ * ATTACH is RUN with the device mapping of another device: what is timed is that,
+ *	  not the kernel mapping. ENODEV if there is no such device, or no driver
+ *	  for it, which is who sets it up.
  *
  * EBADF: no such fd. EINVAL: not a dma-buf, or a field is out of range. EFAULT:
  * a user address is bad. EINTR: killed. EOPNOTSUPP: the exporter maps I/O
@@ -247,6 +278,8 @@ struct dmabuf_vmap_replace {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 5, struct dmabuf_vmap_protect)
 #define DMABUF_VMAP_TEST_REPLACE \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
+#define DMABUF_VMAP_TEST_ATTACH \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_attach)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

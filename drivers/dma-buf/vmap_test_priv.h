@@ -10,7 +10,10 @@
 
 #include "vmap_test.h"
 
+struct device;
+struct dma_buf;
 struct page;
+struct sg_dma_page_iter;
 struct sg_table;
 
 /**
@@ -48,5 +51,14 @@ long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
 long vmap_test_replace(struct vmap_test_area *area, void __user *uarg,
 		       size_t usize);
 void vmap_test_area_free(struct vmap_test_area *area);
+
+int vmap_test_inspect(struct dma_buf *dmabuf, struct device *dev,
+		      struct dmabuf_vmap_test *test);
+struct device *vmap_test_new_device(unsigned int max_seg);
+struct page *vmap_test_device_page(struct device *dev,
+				   struct sg_dma_page_iter *iter);
+bool vmap_test_bounces(struct device *dev, const struct sg_table *sgt);
+int vmap_test_attach_dmabuf(struct dma_buf *dmabuf,
+			    struct dmabuf_vmap_attach *arg);
 
 #endif	/* __DMABUF_VMAP_TEST_PRIV_H */
