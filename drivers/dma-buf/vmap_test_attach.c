@@ -110,21 +110,30 @@ static u64 attach_iommu_sizes(struct device *dev)
 	return 0;
 }
 
-/* Pages in tables of all IOMMUs, with what each CPU has not told the others yet. */
+/* What each CPU has not told the others yet. */
+static long __maybe_unused attach_node_diff(struct pglist_data *pgdat,
+					    enum node_stat_item item)
+{
+	long sum = 0;
+#ifdef CONFIG_SMP
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		sum += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
+#endif
+	return sum;
+}
+
+/* Pages in tables of all IOMMUs. */
 static long attach_iommu_pages(void)
 {
 	long pages = 0;
 #ifdef CONFIG_IOMMU_SUPPORT
-	pages = global_node_page_state(NR_IOMMU_PAGES);
-#ifdef CONFIG_SMP
 	struct pglist_data *pgdat;
-	int cpu;
 
-	for_each_online_pgdat(pgdat) {
-		for_each_online_cpu(cpu)
-			pages += per_cpu_ptr(pgdat->per_cpu_nodestats, cpu)->vm_node_stat_diff[NR_IOMMU_PAGES];
-	}
-#endif
+	pages = global_node_page_state(NR_IOMMU_PAGES);
+	for_each_online_pgdat(pgdat)
+		pages += attach_node_diff(pgdat, NR_IOMMU_PAGES);
 #endif
 	return pages;
 }

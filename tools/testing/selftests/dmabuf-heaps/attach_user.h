@@ -56,7 +56,7 @@ static inline bool find_iommu_device(int test, int dmabuf, char *name, size_t si
 	while (dir && !found && (e = readdir(dir))) {
 		if (*e->d_name == '.' || strlen(e->d_name) >= size)
 			continue;
-		strcpy(name, e->d_name);
+		memcpy(name, e->d_name, strlen(e->d_name) + 1);
 		found = !attach_pci_device(test, dmabuf, name, 0, NULL, 1, &arg) &&
 			arg.iommu_sizes;
 	}

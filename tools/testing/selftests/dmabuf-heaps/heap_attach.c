@@ -134,18 +134,18 @@ TEST_F(attachment, needs_a_device_that_is_there)
 	ASSERT_LE(0, self->dmabuf);
 	EXPECT_EQ(-1, attach_pci_device(self->test, self->dmabuf, "none", 0, NULL, 1, &arg));
 	EXPECT_EQ(ENODEV, errno);
-	strcpy(arg.bus, "none");
+	snprintf(arg.bus, sizeof(arg.bus), "none");
 	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
 	EXPECT_EQ(ENODEV, errno);
 	/* A name without an end, and a limit of a device that has its own. */
 	memset(arg.bus, 'a', sizeof(arg.bus));
 	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
 	EXPECT_EQ(EINVAL, errno);
-	strcpy(arg.bus, "pci");
+	snprintf(arg.bus, sizeof(arg.bus), "pci");
 	memset(arg.device, 'a', sizeof(arg.device));
 	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
 	EXPECT_EQ(EINVAL, errno);
-	strcpy(arg.device, "none");
+	snprintf(arg.device, sizeof(arg.device), "none");
 	arg.max_seg = 1;
 	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
 	EXPECT_EQ(EINVAL, errno);
