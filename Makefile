@@ -19,6 +19,7 @@ FLAVOURS ?=
 MINUTES ?= 10
 ACCEPT ?=
 MACHINES ?=
+SHAPES ?=
 V ?= 0
 
 # The series is that of KERNEL_SRC, unless told; messages are the same everywhere
@@ -39,7 +40,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k clang debug hugetlb kcsan kmsan ptdump
+KNOWN_FLAVOURS := 16k 64k clang debug hugetlb iommu kcsan kmsan numa ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -139,6 +140,7 @@ help:
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
 	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
 	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
+	@echo 'make check-shapes  tests of the heap on machines of other shapes: NUMA, IOMMU, little memory'
 	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
@@ -170,6 +172,7 @@ help:
 	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
 	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'MACHINES=        only these machines in make check-archs; see portability.rst'
+	@echo 'SHAPES=          only these shapes in make check-shapes; see scripts/shapes.list'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
@@ -234,7 +237,7 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-BENCH_PARTS := icount runs sizes frag users wall wall-layouts wall-frag wall-users
+BENCH_PARTS := icount runs sizes frag exporters iommu users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
 	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
@@ -273,6 +276,11 @@ check-all:
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
+
+# Machines with other memory, nodes and IOMMUs; flavours are built as they are needed
+.PHONY: check-shapes
+check-shapes: kernels modules $(INITRAMFS)
+	$(Q)scripts/shapes.sh $(KERNEL) $(ARCH) $(TESTED) $(SHAPES)
 
 # In new systems of their own
 .PHONY: check-release

@@ -6,6 +6,9 @@
 #       runs     layouts of memory in runs of few pages
 #       sizes    how the cost grows up to 1 GiB, of buffers and of layouts
 #       frag     buffers of memory that is in pieces
+#       exporters  buffers of the CMA heap and of udmabuf
+#       iommu    device mappings of heap buffers, behind an IOMMU, of kernels of a
+#                flavour of their own; not of the RFC, where they are as in stock
 #       users    DRM and V4L2, which take modules
 #       wall     the time of heap buffers; wall-layouts, wall-frag, wall-users
 #                that of the others
@@ -19,6 +22,8 @@ set -eu
 
 tests=/kselftest/dmabuf-heaps
 MIB=1048576
+# With what a machine with an IOMMU takes; the same as in shapes.list, to build it once
+IOMMU_FLAVOUR=hugetlb-iommu-numa
 
 [ $# -ge 4 ] || die "usage: bench.sh SERIES ARCH \"VARIANT...\" PART..."
 series=$1
@@ -50,6 +55,11 @@ jobs() {
 			-b "65536,$(mib 1 8 1024 | paste -sd ,)" run 1m 64k 4k-scattered
 		;;
 	frag | wall-frag) echo run $tests/heap_frag -b ;;
+	exporters) echo run $tests/vmap_exporters -t can_be_mapped_again_and_again ;;
+	iommu)
+		echo "run $tests/attach_bench + run $tests/heap_frag -i -o 8 +" \
+			"run $tests/heap_frag -i"
+		;;
 	users | wall-users)
 		# each queue of the V4L2 drivers takes its time
 		echo "run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -v 64_KiB -v 8_MiB -v 128_MiB"
@@ -64,9 +74,18 @@ jobs() {
 run() {
 	mode=icount
 	memory=
+	append=
+	qemu=
+	kernel=$1
 	case $2 in
 	wall*) mode=wall ;;
 	sizes) memory=8G ;;
+	exporters) append=cma=256M ;;
+	iommu)
+		kernel=$1-$IOMMU_FLAVOUR
+		qemu=$(iommu)
+		"$top/scripts/build.sh" "$series" "$arch" "$kernel" || return
+		;;
 	esac
 	if [ "$2" = icount ]; then
 		step "bench-$1" "measure the $1 kernel, in a guest"
@@ -74,7 +93,17 @@ run() {
 		say "$1 $series $arch, $2"
 	fi
 	# shellcheck disable=SC2086 # a list
-	MEMORY=$memory "$top/scripts/boot.sh" "$series" "$arch" "$1" $mode "bench-$2" $jobs
+	MEMORY=$memory APPEND=$append QEMU_ARGS=$qemu "$top/scripts/boot.sh" "$series" "$arch" \
+		"$kernel" $mode "bench-$2" $jobs || return
+	[ "$kernel" = "$1" ] || cp "$out/log/$kernel-bench-$2.port" "$out/log/$1-bench-$2.port"
+}
+
+# iommu: what has QEMU put one in front of PCI devices
+iommu() {
+	case $arch in
+	x86_64) echo "-device intel-iommu" ;;
+	arm64) echo "-machine iommu=smmuv3" ;;
+	esac
 }
 
 # A guest whose clock is that of ticks has no times
@@ -98,6 +127,7 @@ for part; do
 		continue
 	fi
 	for variant in $variants; do
+		[ "$variant,$part" != rfc,iommu ] || continue
 		run "$variant" "$part" && continue
 		coarse "$variant" "$part" ||
 			die "the bench failed in $variant, logs: $out/log/$variant-bench-$part.*"

@@ -9,7 +9,8 @@
 #       wall    two CPUs, as fast as this machine can
 # MEMORY is that of the guest, 2G unless set.  RUN_LIMIT is how many seconds a
 # job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
-# as nohugevmap or page_owner=on.
+# as nohugevmap or page_owner=on.  QEMU_ARGS are more arguments of QEMU, and TOUCHED
+# is how many MB of its memory the guest will use, 2000 unless set.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd,outcome}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -18,8 +19,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 MEMORY=${MEMORY:-2G}
-# MB of it that the tests use
-TOUCHED=2000
+TOUCHED=${TOUCHED:-2000}
 # Only words that the kernel knows: init takes the others for jobs
 CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
 # The port over which drm_vkms hands out what vkms has composed
@@ -69,7 +69,7 @@ machine() {
 	# a counter of ns, as fine as the instructions under icount
 	arm64) echo "-machine virt -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
-	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot"
+	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot ${QEMU_ARGS-}"
 }
 
 # speed MODE: the arguments that decide how guest time passes
@@ -146,11 +146,11 @@ one_guest() {
 	flock 9
 }
 
-# have_memory: what a guest touches, of whatever MEMORY it has
+# have_memory: is there what a guest touches, of whatever MEMORY it has?
 have_memory() {
 	free=$(awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { kb += $2 }
 		END { print int(kb / 1024) }' "${MEMINFO:-/proc/meminfo}")
-	[ "$free" -ge $TOUCHED ] ||
+	[ "$free" -ge "$TOUCHED" ] ||
 		die "a guest takes $TOUCHED MB of memory, $free are free: end other programs first"
 }
 

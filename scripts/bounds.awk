@@ -86,6 +86,9 @@ BEGIN {
 	title["pages"] = "vmap() of "
 	title["ioremap"] = "ioremap() of "
 	title["vmalloc"] = "vmalloc_huge() of "
+	title["cma"] = "buffer of the CMA heap, "
+	title["udmabuf"] = "udmabuf of small pages, "
+	title["udmabuf-huge"] = "udmabuf of huge pages, "
 	print "TAP version 13"
 }
 
@@ -120,6 +123,8 @@ END {
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
 			at_most("kernel", "fresh", "mmap", PAGE, 4929)
+			at_most("cma", "fresh", "vmap", SIZE, 8000)
+			at_most("udmabuf-huge", "fresh", "vmap", SIZE, 8000)
 		} else if (kernel == "7.3-x86_64") {
 			parts_of_stock(400, 4)
 		} else {
@@ -128,6 +133,9 @@ END {
 		user_space()
 		of_stock("pages", "run", "vmap", SIZE, 10)
 		of_stock("pages", "4k-scattered", "vmap", SIZE, 1)
+		of_stock("cma", "fresh", "vmap", SIZE, 100)
+		of_stock("udmabuf-huge", "fresh", "vmap", SIZE, 100)
+		of_stock("udmabuf", "fresh", "vmap", SIZE, 1)
 		runs_as_stock()
 	} else {
 		of_stock("kernel", "fresh", "vmap", SIZE, 1)

@@ -11,8 +11,8 @@
 #            $OUT/$TREE-ARCH/kselftest
 #
 # A variant with a flavour, as patched-16k, has the sources of the variant and
-# the options of scripts/config/16k.config, and those for a series, as of
-# 6.12-clang.config.  Flavours can be joined, as in patched-16k-hugetlb.  Of
+# the options of scripts/config/16k.config, and those for a series or an
+# architecture, as of 6.12-clang.config and x86_64-iommu.config.  Flavours can be joined, as in patched-16k-hugetlb.  Of
 # patched-clang, the compiler is another, and in patched-gcov our files count which
 # of their lines run.
 #
@@ -28,7 +28,7 @@ OBJECTS=1720
 # A build of one variant, in MB
 SPACE=1500
 # Our files in a kernel, but for the KUnit tests
-COUNTED="vmap vma_map_sg system_heap system_heap_layout vmap_test vmap_test_layout vmap_test_user"
+COUNTED="vmap vma_map_sg system_heap system_heap_layout vmap_test vmap_test_attach vmap_test_layout vmap_test_user"
 
 # kmake TARGET...: the kernel's own make, with nothing of ours in its way
 kmake() {
@@ -53,7 +53,7 @@ fragments() {
 	echo "$top/.config.fragment" "$top/scripts/config/$arch.config"
 	# shellcheck disable=SC2046 # names
 	for f in "$series" "$series-$arch" "$base" $(! has_no_users "$flavour" || echo small) \
-		$(for part in $flavours; do echo "$part" "$series-$part"; done); do
+		$(for part in $flavours; do echo "$part" "$series-$part" "$arch-$part"; done); do
 		f=$top/scripts/config/$f.config
 		[ ! -e "$f" ] || echo "$f"
 	done

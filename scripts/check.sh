@@ -170,11 +170,11 @@ long() {
 
 bench() {
 	status=0
-	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount runs || status=$?
+	"$top/scripts/bench.sh" "$series" "$arch" "stock $variant" icount runs exporters || status=$?
 	for kernel in stock "$variant"; do
 		keep_port "$kernel" bench-icount
 		cat "$out/log/$kernel-bench-icount.port" "$out/log/$kernel-bench-runs.port" \
-			>"$results/$kernel-bench" 2>/dev/null || :
+			"$out/log/$kernel-bench-exporters.port" >"$results/$kernel-bench" 2>/dev/null || :
 	done
 	awk -v variant="$variant" -v kernel="$series-$arch" -f "$top/scripts/bounds.awk" \
 		"$results/stock-bench" "$results/$variant-bench" >"$results/bounds.tap"

@@ -9,6 +9,7 @@
 #	bench user layout op bytes rounds min median max
 #	leaves bytes pud pmd cont pte table_bytes nents
 #	layout user layout bytes pud pmd cont pte table_bytes nents
+#	iommu device layout bytes sizes table_bytes nents segments
 # The medians are printed; json has everything, as Documentation/vmap/results.rst says,
 # and begins with the fields of about; md is a table for people, and brief the rows
 # of it that matter most, for a terminal.
@@ -52,6 +53,11 @@ BEGIN {
 	table("pages", "vmap() of an array of the same pages", "layout")
 	table("ioremap", "what ioremap() does to map a block", "layout")
 	table("vmalloc", "what vmalloc_huge() does to map a block", "layout")
+	table("cma", "buffers of the CMA heap", "layout")
+	table("udmabuf", "udmabuf of small pages", "layout")
+	table("udmabuf-huge", "udmabuf of huge pages", "layout")
+	table("udmabuf-hugetlb", "udmabuf of hugetlb", "layout")
+	table("iommu", "device mappings of buffers of the heap, behind an IOMMU", "layout")
 	table("", "users of dma_buf_vmap()", "user")
 	table("test_vmalloc", "lib/test_vmalloc.c", "test")
 	print "\nInstructions are path length, not cache, TLB or barrier cost; medians."
@@ -73,6 +79,9 @@ function read_run(run, path,    line, f, n, lines, status) {
 			read_leaves(run "\tkernel\tfresh\t" f[2], f, 2)
 		} else if (f[1] == "layout") {
 			read_leaves(run "\t" f[2] "\t" f[3] "\t" f[4], f, 4)
+		} else if (f[1] == "iommu") {
+			iommu_tables[run "\tiommu\t" f[3] "\t" f[4]] = f[6]
+			iommu_nents[run "\tiommu\t" f[3] "\t" f[4]] = f[7]
 		}
 	}
 	close(path)
@@ -115,6 +124,8 @@ function same_keys(v, mode,    i, f) {
 	for (i = 1; i <= nkeys; i++)
 		if (((mode, keys[i]) in seen) && !((v "-" mode, keys[i]) in median)) {
 			split(keys[i], f, FS)
+			if (f[1] == "iommu" && v == "rfc")
+				continue
 			fail(v ", " mode ": " f[4] " of " size_of(f[3]) " (" f[1] ", " f[2] ") is missing")
 		}
 }
@@ -137,7 +148,7 @@ function sort_keys(    i, j, f, order, n, key) {
 
 # Of DRM or V4L2, whatever their names are
 function is_user(user) {
-	return user !~ /^(kernel|sg|pages|ioremap|vmalloc|test_vmalloc)$/
+	return user !~ /^(kernel|sg|pages|ioremap|vmalloc|test_vmalloc|cma|udmabuf.*|iommu)$/
 }
 
 # All operations of a user, a line each; of DRM and V4L2 if it is empty
@@ -209,6 +220,11 @@ function shape(user, f,    key, mode) {
 		key = variant[nvariants] "-" mode "\t" f[1] "\t" f[2] "\t" f[3]
 		if (f[4] == "vmap" && key in leaves) {
 			printf " | %7d %6d %6d", extents[key], leaves[key], tables[key]
+			return
+		}
+		if (f[4] == "map" && key in iommu_tables) {
+			printf " | %7d %6s %6d, stock %d", iommu_nents[key], "-", iommu_tables[key],
+				iommu_tables[variant[1] "-" mode "\t" f[1] "\t" f[2] "\t" f[3]]
 			return
 		}
 	}
@@ -335,6 +351,8 @@ function write_json(    i, j, k, f, run, sep, key) {
 				key = run "\t" f[1] "\t" f[2] "\t" f[3]
 				if (f[4] == "vmap" && key in leaves)
 					printf ", \"extents\": %d, \"leaves\": %d, %s, \"table_bytes\": %d", extents[key], leaves[key], levels[key], tables[key] > json
+				if (f[4] == "map" && key in iommu_tables)
+					printf ", \"extents\": %d, \"iommu_table_bytes\": %d", iommu_nents[key], iommu_tables[key] > json
 				printf " }" > json
 				sep = ","
 			}

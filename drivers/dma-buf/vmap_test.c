@@ -6,8 +6,8 @@
  * of the timed part, compares the kernel mapping with the device mapping: which
  * page is where, what is in it, and what the mapping costs in leaves and page
  * tables. The device mapping is that of a device of its own which does no DMA,
- * has no limits and is mapped directly, so that a DMA address can be turned
- * back into a page.
+ * has no limits, so that a DMA address can be turned back into a page. Or it is
+ * that of a device that the caller names, see vmap_test_attach.c.
  *
  * It knows of no exporter and of nothing inside vmap(): the same file measures
  * a kernel with and without a change.
@@ -15,8 +15,8 @@
 #include <linux/bits.h>
 #include <linux/cleanup.h>
 #include <linux/debugfs.h>
+#include <linux/device.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -27,7 +27,6 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pgtable.h>
-#include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/set_memory.h>
@@ -56,7 +55,7 @@ struct vmap_test_file {
 };
 
 /* The device of the device mapping. */
-static struct platform_device *vmap_test_pdev;
+static struct device *vmap_test_dev;
 
 static void vmap_test_put(struct dma_buf *dmabuf)
 {
@@ -171,15 +170,6 @@ static int vmap_test_measure(struct dma_buf *dmabuf,
 				       &test->result);
 }
 
-/* NULL: the device mapping has an address without a struct page. */
-static struct page *vmap_test_device_page(struct sg_dma_page_iter *iter)
-{
-	dma_addr_t addr = sg_page_iter_dma_address(iter);
-	unsigned long pfn = PHYS_PFN(dma_to_phys(&vmap_test_pdev->dev, addr));
-
-	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
-}
-
 /**
  * vmap_test_bad_pages() - record pages that are mapped wrong
  * @res: result to record them in
@@ -195,23 +185,27 @@ void vmap_test_bad_pages(struct dmabuf_vmap_result *res, u64 page, u64 n)
 	res->bad_pages += n;
 }
 
-/* Every page of the dma-buf, in order: same page in both mappings? */
-static int vmap_test_verify(const void *vaddr, struct sg_table *sgt,
+/*
+ * Every page of the dma-buf, in order: same page in both mappings? Of what is
+ * bounced, the device has a copy, so the page of the table counts.
+ */
+static int vmap_test_verify(const void *vaddr, struct device *dev,
+			    struct sg_table *sgt,
 			    struct dmabuf_vmap_result *res)
 {
 	const u64 npages = res->bytes >> PAGE_SHIFT;
-	struct sg_dma_page_iter iter;
+	struct vmap_test_dma_iter iter;
 	u64 i = 0;
 
 	res->first_bad_page = DMABUF_VMAP_TEST_NO_PAGE;
-	for_each_sgtable_dma_page(sgt, &iter, 0) {
-		struct page *page = vmap_test_device_page(&iter);
+	for (vmap_test_dma_start(&iter, dev, sgt); iter.sg && i < npages;
+	     vmap_test_dma_next(&iter)) {
+		struct page *page = iter.bounces ? vmap_test_cpu_page(&iter) :
+						   vmap_test_dma_page(&iter);
 		int ret = vmap_test_breathe();
 
 		if (ret)
 			return ret;
-		if (i == npages)
-			break;
 		if (!page || vmalloc_to_page(vaddr) != page)
 			vmap_test_bad_pages(res, i, 1);
 		vaddr += PAGE_SIZE;
@@ -400,20 +394,20 @@ static int vmap_test_hash_kernel(const u64 *words, u64 npages, u64 *hash)
 	return 0;
 }
 
-static int vmap_test_hash_device(struct sg_table *sgt, u64 npages, u64 *hash)
+static int vmap_test_hash_device(struct device *dev, struct sg_table *sgt,
+				 u64 npages, u64 *hash)
 {
-	struct sg_dma_page_iter iter;
+	struct vmap_test_dma_iter iter;
 
 	*hash = DMABUF_VMAP_TEST_HASH_INIT;
-	for_each_sgtable_dma_page(sgt, &iter, 0) {
-		struct page *page = vmap_test_device_page(&iter);
+	for (vmap_test_dma_start(&iter, dev, sgt); iter.sg && npages--;
+	     vmap_test_dma_next(&iter)) {
+		struct page *page = vmap_test_dma_page(&iter);
 		int ret = vmap_test_breathe();
 		void *words;
 
 		if (ret)
 			return ret;
-		if (!npages--)
-			break;
 		if (!page)
 			return -EOPNOTSUPP;
 		words = kmap_local_page(page);
@@ -425,7 +419,7 @@ static int vmap_test_hash_device(struct sg_table *sgt, u64 npages, u64 *hash)
 
 /* Write and read the contents, as a driver would: in CPU access brackets. */
 static int vmap_test_contents(struct dma_buf *dmabuf, void *vaddr,
-			      struct sg_table *sgt,
+			      struct device *dev, struct sg_table *sgt,
 			      struct dmabuf_vmap_test *test)
 {
 	struct dmabuf_vmap_result *res = &test->result;
@@ -439,15 +433,16 @@ static int vmap_test_contents(struct dma_buf *dmabuf, void *vaddr,
 		ret = vmap_test_fill(vaddr, npages, test->seed);
 	if (!ret && (test->flags & DMABUF_VMAP_TEST_HASH))
 		ret = vmap_test_hash_kernel(vaddr, npages, &res->kernel_hash);
-	if (!ret && (test->flags & DMABUF_VMAP_TEST_HASH))
-		ret = vmap_test_hash_device(sgt, npages, &res->device_hash);
 	err = dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	/* What the device has is complete now. */
+	if (!ret && (test->flags & DMABUF_VMAP_TEST_HASH))
+		ret = vmap_test_hash_device(dev, sgt, npages, &res->device_hash);
 	return ret ?: err;
 }
 
 /* Look at the two mappings that the caller holds. */
 static int vmap_test_compare(struct dma_buf *dmabuf, void *vaddr,
-			     struct sg_table *sgt,
+			     struct device *dev, struct sg_table *sgt,
 			     struct dmabuf_vmap_test *test)
 {
 	struct dmabuf_vmap_result *res = &test->result;
@@ -460,28 +455,29 @@ static int vmap_test_compare(struct dma_buf *dmabuf, void *vaddr,
 	if (test->flags & DMABUF_VMAP_TEST_LEAVES)
 		vmap_test_count_leaves(vaddr, res);
 	if (test->flags & DMABUF_VMAP_TEST_VERIFY)
-		ret = vmap_test_verify(vaddr, sgt, res);
+		ret = vmap_test_verify(vaddr, dev, sgt, res);
 	if (!ret && (test->flags & (DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)))
-		ret = vmap_test_contents(dmabuf, vaddr, sgt, test);
+		ret = vmap_test_contents(dmabuf, vaddr, dev, sgt, test);
 	return ret;
 }
 
 /* Add the device mapping to the kernel mapping that the caller holds. */
-static int vmap_test_attach(struct dma_buf *dmabuf, void *vaddr,
-			    struct dmabuf_vmap_test *test)
+static int vmap_test_compare_mappings(struct dma_buf *dmabuf, void *vaddr,
+				      struct device *dev,
+				      struct dmabuf_vmap_test *test)
 {
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
 	int ret;
 
-	attach = dma_buf_attach(dmabuf, &vmap_test_pdev->dev);
+	attach = dma_buf_attach(dmabuf, dev);
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
 	ret = PTR_ERR_OR_ZERO(sgt);
 	if (!ret) {
-		ret = vmap_test_compare(dmabuf, vaddr, sgt, test);
+		ret = vmap_test_compare(dmabuf, vaddr, dev, sgt, test);
 		dma_buf_unmap_attachment_unlocked(attach, sgt,
 						  DMA_BIDIRECTIONAL);
 	}
@@ -489,8 +485,16 @@ static int vmap_test_attach(struct dma_buf *dmabuf, void *vaddr,
 	return ret;
 }
 
-static int vmap_test_inspect(struct dma_buf *dmabuf,
-			     struct dmabuf_vmap_test *test)
+/**
+ * vmap_test_inspect() - map a dma-buf for the kernel and for a device, and look
+ * @dmabuf: dma-buf
+ * @dev: the device
+ * @test: its flags say what to look at, its result is written
+ *
+ * Return: 0 or an error.
+ */
+int vmap_test_inspect(struct dma_buf *dmabuf, struct device *dev,
+		      struct dmabuf_vmap_test *test)
 {
 	struct iosys_map map;
 	int ret;
@@ -498,7 +502,7 @@ static int vmap_test_inspect(struct dma_buf *dmabuf,
 	ret = vmap_test_map(dmabuf, &map);
 	if (ret)
 		return ret;
-	ret = vmap_test_attach(dmabuf, map.vaddr, test);
+	ret = vmap_test_compare_mappings(dmabuf, map.vaddr, dev, test);
 	dma_buf_vunmap_unlocked(dmabuf, &map);
 	return ret;
 }
@@ -520,18 +524,24 @@ int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
 	return copy_struct_from_user(arg, size, uarg, usize);
 }
 
+static int vmap_test_check(const struct dmabuf_vmap_test *test)
+{
+	if (!test->rounds || test->rounds > DMABUF_VMAP_TEST_MAX_ROUNDS)
+		return -EINVAL;
+	if ((test->flags & ~DMABUF_VMAP_TEST_VALID_FLAGS) || test->reserved)
+		return -EINVAL;
+	return 0;
+}
+
 static long vmap_test_run(void __user *uarg, size_t usize)
 {
 	struct dmabuf_vmap_test test;
 	int ret;
 
-	ret = vmap_test_copy(&test, sizeof(test), uarg, usize);
+	ret = vmap_test_copy(&test, sizeof(test), uarg, usize) ?:
+	      vmap_test_check(&test);
 	if (ret)
 		return ret;
-	if (!test.rounds || test.rounds > DMABUF_VMAP_TEST_MAX_ROUNDS)
-		return -EINVAL;
-	if ((test.flags & ~DMABUF_VMAP_TEST_VALID_FLAGS) || test.reserved)
-		return -EINVAL;
 
 	struct dma_buf *dmabuf __free(vmap_test_put) =
 		dma_buf_get(test.fd);
@@ -541,10 +551,32 @@ static long vmap_test_run(void __user *uarg, size_t usize)
 	test.result = (struct dmabuf_vmap_result){ .bytes = dmabuf->size };
 	ret = vmap_test_measure(dmabuf, &test);
 	if (!ret && test.flags)
-		ret = vmap_test_inspect(dmabuf, &test);
+		ret = vmap_test_inspect(dmabuf, vmap_test_dev, &test);
 	if (ret)
 		return ret;
 	return copy_to_user(uarg, &test, sizeof(test)) ? -EFAULT : 0;
+}
+
+static long vmap_test_attach(void __user *uarg, size_t usize)
+{
+	struct dmabuf_vmap_attach arg;
+	int ret;
+
+	ret = vmap_test_copy(&arg, sizeof(arg), uarg, usize) ?:
+	      vmap_test_check(&arg.test);
+	if (ret)
+		return ret;
+
+	struct dma_buf *dmabuf __free(vmap_test_put) =
+		dma_buf_get(arg.test.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	arg.test.result = (struct dmabuf_vmap_result){ .bytes = dmabuf->size };
+	ret = vmap_test_attach_dmabuf(dmabuf, &arg);
+	if (ret)
+		return ret;
+	return copy_to_user(uarg, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
 static int vmap_test_set_memory(const void *vaddr, u64 bytes, u32 mode)
@@ -723,6 +755,8 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 					  _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_USER):
 		return vmap_test_user(uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_ATTACH):
+		return vmap_test_attach(uarg, _IOC_SIZE(cmd));
 	}
 	return -ENOTTY;
 }
@@ -773,34 +807,12 @@ static const struct file_operations vmap_test_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-/* A device that reaches all memory and takes segments of any length. */
-static int __init vmap_test_add_device(void)
-{
-	struct platform_device *pdev;
-	int ret;
-
-	pdev = platform_device_register_simple(DMABUF_VMAP_TEST_FILE,
-					       PLATFORM_DEVID_NONE, NULL, 0);
-	if (IS_ERR(pdev))
-		return PTR_ERR(pdev);
-
-	ret = dma_coerce_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
-	if (ret) {
-		platform_device_unregister(pdev);
-		return ret;
-	}
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-	dma_set_seg_boundary(&pdev->dev, ULONG_MAX);
-	vmap_test_pdev = pdev;
-	return 0;
-}
-
 static int __init vmap_test_init(void)
 {
-	int ret = vmap_test_add_device();
-
-	if (ret)
-		return ret;
+	/* It reaches all memory and takes segments of any length. */
+	vmap_test_dev = vmap_test_new_device(UINT_MAX);
+	if (IS_ERR(vmap_test_dev))
+		return PTR_ERR(vmap_test_dev);
 	/* unsafe: the file is never removed, and the proxy has no compat_ioctl. */
 	debugfs_create_file_unsafe(DMABUF_VMAP_TEST_FILE, 0600, NULL, NULL,
 				   &vmap_test_fops);

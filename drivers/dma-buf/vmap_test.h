@@ -29,6 +29,9 @@
 
 #define DMABUF_VMAP_TEST_NO_PAGE	(~0ULL)
 
+#define DMABUF_VMAP_TEST_BUS_MAX	16	/* with the NUL */
+#define DMABUF_VMAP_TEST_DEVICE_MAX	48
+
 /* In which order DMABUF_VMAP_TEST_LAYOUT maps the blocks of an area. */
 #define DMABUF_VMAP_LAYOUT_APART	0U	/* none is followed by its neighbour */
 #define DMABUF_VMAP_LAYOUT_ASCENDING	1U	/* each is followed by the next */
@@ -130,6 +133,31 @@ struct dmabuf_vmap_test {
 	__u64 seed;
 	__u64 rounds_ptr;
 	struct dmabuf_vmap_result result;
+};
+
+/**
+ * struct dmabuf_vmap_attach - argument of DMABUF_VMAP_TEST_ATTACH
+ * @test: as for RUN, but map_ns and unmap_ns of a round are those of
+ *	  dma_buf_map_attachment_unlocked() and dma_buf_unmap_attachment_unlocked()
+ * @bus: bus of the device to attach, as in /sys/bus; "" for a device of its own
+ * @device: its name on that bus
+ * @max_seg: of a device of its own, the longest segment that it can take, in bytes;
+ *	     0 for a device that does not say
+ * @max_entry: out: longest entry of the table, in bytes
+ * @max_mapping: out: longest entry that can be mapped, dma_max_mapping_size()
+ * @iommu_pages: out: pages that the tables of IOMMUs take for the mapping
+ * @iommu_sizes: out: sizes of the entries of its IOMMU, or'ed; 0 if the device is not
+ *		 behind one that translates
+ */
+struct dmabuf_vmap_attach {
+	struct dmabuf_vmap_test test;
+	char bus[DMABUF_VMAP_TEST_BUS_MAX];
+	char device[DMABUF_VMAP_TEST_DEVICE_MAX];
+	__u32 max_seg;
+	__u32 max_entry;
+	__u64 max_mapping;
+	__u64 iommu_pages;
+	__u64 iommu_sizes;
 };
 
 /**
@@ -249,7 +277,10 @@ struct dmabuf_vmap_user {
  *	  that no large leaf fits, then from its first, then from its second. Each
  *	  mapping is looked at and read, then unmapped. There are no times,
  *	  @bad_pages is of all rounds, and the leaves are of the last.
- * * USER	  counts what maps memory of the caller, by a walk of its page tables.
+ * ATTACH is RUN with the device mapping of another device: what is timed is that,
+ *	  not the kernel mapping. ENODEV if there is no such device, or no driver
+ *	  for it, which is who sets it up.
+ * USER	  counts what maps memory of the caller, by a walk of its page tables.
  *
  * mmap() of the file maps what is held as an importer does: EBUSY while another
  * call of the file is under way, ENXIO if nothing is held, else as the exporter.
@@ -274,6 +305,8 @@ struct dmabuf_vmap_user {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
 #define DMABUF_VMAP_TEST_USER \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_user)
+#define DMABUF_VMAP_TEST_ATTACH \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 8, struct dmabuf_vmap_attach)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

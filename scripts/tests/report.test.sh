@@ -37,6 +37,9 @@ run_of() {
 			line pages 4k-scattered vmap $SIZE $((1800000 * $3 / 100))
 			line pages run2 vmap 8380416 $((230000 * $3 / 100))
 			line ioremap block vmap 1048576 $((9000 * $3 / 100))
+			line cma fresh vmap $SIZE $((3000000 * $3 / 100))
+			line udmabuf-huge fresh vmap $SIZE $((3000000 * $3 / 100))
+			line udmabuf fresh vmap $SIZE $((4000000 * $3 / 100))
 			line test_vmalloc pages fix_size_alloc_test 4096 7000
 		fi
 		echo '@@ exit 0'
@@ -55,6 +58,7 @@ runs() {
 	echo run >$log/bench-wall.jobs
 	sed -i -e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}7000${tab}8000${tab}9000/" \
 		-e "s/vunmap${tab}$SIZE${tab}5${tab}.*/vunmap${tab}$SIZE${tab}5${tab}2000${tab}3000${tab}3500/" \
+		-e "s/\(${tab}\(cma\|udmabuf-huge\)${tab}fresh${tab}vmap${tab}$SIZE${tab}5\).*/\1${tab}7000${tab}8000${tab}8000/" \
 		$log/patched-bench-icount.port
 }
 
@@ -203,6 +207,10 @@ check "bounds: runs of two pages" \
 	breaks "8184 KiB, vmap.* run2, vmap: patched, at most stock's 230000: 230001 " pages run2 vmap 8380416 230001
 check "bounds: what ioremap() does" \
 	breaks "1024 KiB, ioremap.* at most stock's 9000: 9001 " ioremap block vmap 1048576 9001
+check "bounds: a buffer of the CMA heap" \
+	breaks '128 MiB, buffer of the CMA heap, .*: patched, at most 8000: 8001 ' cma fresh vmap $SIZE 8001
+check "bounds: udmabuf of huge pages" \
+	breaks '128 MiB, udmabuf of huge pages, .*: patched, at most 8000: 8001 ' udmabuf-huge fresh vmap $SIZE 8001
 check "bounds: the RFC is slower than stock" \
 	breaks ".* 1m, vmap: rfc, at most stock's 2800000: 2800001 " sg 1m vmap $SIZE 2800001 rfc
 check "bounds: nothing measured" breaks '.*, at most 8000: 0 ' kernel fresh vmap $SIZE 0

@@ -104,6 +104,9 @@ struct dma_heap_attachment {
 /* Of the orders that are more than single pages. */
 #define HEAP_MIN_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
 
+/* Of the chunks that devices were given in one entry before entries were joined. */
+#define OLD_MAX_ORDER	8
+
 /* From this size on, a request is compared with what memory there is. */
 #define LARGE_PAGES	(SZ_4M >> PAGE_SHIFT)
 
@@ -324,19 +327,42 @@ static bool heap_reserve_fill(void)
 	return true;
 }
 
-static int dup_sg_table(struct sg_table *from, struct sg_table *to)
+/*
+ * The longest entry for @dev: what it can take, and what its bounce buffers can.
+ * Few drivers say what their device can take, and the default is 64 KiB, so as much
+ * as heaps have always had in one chunk is never cut for that.
+ */
+static unsigned int max_sg_length(struct device *dev)
+{
+	const size_t seg = max_t(size_t, dma_get_max_seg_size(dev),
+				 PAGE_SIZE << OLD_MAX_ORDER);
+	const size_t max = min3(seg, dma_max_mapping_size(dev), (size_t)SZ_1G);
+
+	return max_t(size_t, round_down(max, PAGE_SIZE), PAGE_SIZE);
+}
+
+/* Copy a table, with entries of at most @max bytes, which is a multiple of pages. */
+static int dup_sg_table(struct sg_table *from, struct sg_table *to,
+			unsigned int max)
 {
 	struct scatterlist *sg, *new_sg;
+	unsigned int nents = 0, done, len;
 	int ret, i;
 
-	ret = sg_alloc_table(to, from->orig_nents, GFP_KERNEL);
+	for_each_sgtable_sg(from, sg, i)
+		nents += DIV_ROUND_UP(sg->length, max);
+	ret = sg_alloc_table(to, nents, GFP_KERNEL);
 	if (ret)
 		return ret;
 
 	new_sg = to->sgl;
 	for_each_sgtable_sg(from, sg, i) {
-		sg_set_page(new_sg, sg_page(sg), sg->length, sg->offset);
-		new_sg = sg_next(new_sg);
+		for (done = 0; done < sg->length; done += len) {
+			len = min(max, sg->length - done);
+			sg_set_page(new_sg, sg_page(sg) + (done >> PAGE_SHIFT),
+				    len, 0);
+			new_sg = sg_next(new_sg);
+		}
 	}
 	return 0;
 }
@@ -352,7 +378,8 @@ static int system_heap_attach(struct dma_buf *dmabuf,
 	if (!a)
 		return -ENOMEM;
 
-	ret = dup_sg_table(&buffer->sg_table, &a->table);
+	ret = dup_sg_table(&buffer->sg_table, &a->table,
+			   max_sg_length(attachment->dev));
 	if (ret) {
 		kfree(a);
 		return ret;

@@ -8,7 +8,9 @@
  * four that are contiguous, as the end of an sg_table may.  There, pieces are as large.
  *
  * Prints how long it took as well, in ns, for those who compare two kernels;
- * with -b, that is all it does with the buffers.
+ * with -b, that is all it does with the buffers, and with -i, all it does is to have
+ * them mapped for a device behind an IOMMU.  With -o, pieces are of that order, as of
+ * 8 for 1 MiB.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -16,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include "attach_user.h"
 #include "heap_memory.h"
 #include "../kselftest.h"
 
@@ -38,7 +41,7 @@
 static __u64 ns[NR_OPS][BENCH_ROUNDS];
 static __u64 reserve;	/* below that the kernel starts to reclaim */
 static __u64 pieces;	/* so that a buffer finds room and the kernel has some as well */
-static int piece_order;	/* of each of them */
+static int piece_order = -1;	/* of each of them */
 static int heap, test;
 
 /* Ends the program; what it took goes with it. */
@@ -54,7 +57,8 @@ static void choose_sizes(void)
 {
 	reserve = read_numbers("/proc/zoneinfo", " high %lld") * page_size() + OTHERS_BYTES;
 	pieces = 2 * BUFFER_BYTES + reserve;
-	piece_order = kernel_has_kasan() ? 2 : 0;
+	if (piece_order < 0)
+		piece_order = kernel_has_kasan() ? 2 : 0;
 }
 
 static __u64 free_block_bytes(void)
@@ -320,16 +324,54 @@ static void print_times(int rounds)
 	}
 }
 
+/* For a device, whose driver is somebody else's. */
+static void time_device_mapping(void)
+{
+	const size_t piece = page_size() << piece_order;
+	char layout[16] = "fragmented";
+	int dmabuf;
+	void *map;
+
+	if (piece >= MIB)
+		snprintf(layout, sizeof(layout), "%zum", piece / MIB);
+	else if (piece_order)
+		snprintf(layout, sizeof(layout), "%zuk", piece / KIB);
+	map = make_buffer(0, &dmabuf);
+	if (print_iommu(test, dmabuf, layout))
+		fail("map for a device");
+	drop_buffer(0, dmabuf, map);
+}
+
+enum what { TEST, TIME, TIME_DEVICE };
+
+static bool parse_options(int argc, char **argv, enum what *what)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "bio:")) != -1) {
+		if (opt == 'b')
+			*what = TIME;
+		else if (opt == 'i')
+			*what = TIME_DEVICE;
+		else if (opt == 'o' && *optarg >= '0' && *optarg <= '9' && !optarg[1])
+			piece_order = *optarg - '0';
+		else
+			return false;
+	}
+	return optind == argc;
+}
+
 int main(int argc, char **argv)
 {
-	const bool only_times = argc == 2 && !strcmp(argv[1], "-b");
-	const int rounds = only_times ? BENCH_ROUNDS : ROUNDS;
+	enum what what = TEST;
 	__u64 blocks;
+	int rounds;
 
-	if (argc > 1 && !only_times) {
-		fprintf(stderr, "Usage: heap_frag [-b]\n");
+	if (!parse_options(argc, argv, &what)) {
+		fprintf(stderr, "Usage: heap_frag [-b | -i] [-o ORDER]\n");
 		return 2;
 	}
+	rounds = what == TEST ? ROUNDS : BENCH_ROUNDS;
 	ksft_print_header();
 	open_or_skip(&heap, &test);
 	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
@@ -337,16 +379,20 @@ int main(int argc, char **argv)
 	choose_sizes();
 	if (free_bytes() < 2 * pieces + 2 * reserve)
 		ksft_exit_skip("not enough memory\n");
-	ksft_set_plan(only_times ? 1 : 9);
+	ksft_set_plan(what == TEST ? 9 : 1);
 
 	fragment_memory();
 	blocks = free_block_bytes();
 	ksft_print_msg("%llu KiB free, %llu KiB of them in blocks of %u pages and more\n",
 		       free_bytes() / KIB, blocks / KIB, 2 << piece_order);
 	ksft_test_result(blocks <= 2 * BLOCKS_BYTES, "memory is in pieces\n");
+	if (what == TIME_DEVICE) {
+		time_device_mapping();
+		ksft_finished();
+	}
 	time_buffers(rounds);
 	print_times(rounds);
-	if (!only_times)
+	if (what == TEST)
 		test_buffers();
 	ksft_finished();
 }

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers of the system heap, mapped for devices: for those that take short
+ * segments only, for those whose memory is bounced, for those behind an IOMMU.
+ *
+ * The kernel side is DMABUF_VMAP_TEST_ATTACH.  To see that any size can be bounced,
+ * boot with swiotlb=force; elsewhere that is true of whatever device.
+ */
+#define _GNU_SOURCE
+#include <stdbool.h>
+
+#include <drm/drm.h>
+
+#include "attach_user.h"
+#include "heap_user.h"
+#include "../kselftest_harness.h"
+
+#define FRESH_BYTES	(128 * MIB)
+/* As many pages are in the largest chunk of stock. */
+#define STOCK_PAGES	256
+#define MAX_CARDS	8
+#define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
+
+FIXTURE(attachment)
+{
+	int heap;
+	int test;
+	int dmabuf;
+};
+
+FIXTURE_SETUP(attachment)
+{
+	self->dmabuf = -1;
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(attachment)
+{
+	close(self->dmabuf);
+	close(self->test);
+	close(self->heap);
+}
+
+/* As much as there can be of it, in a little machine and in one that bounces all. */
+static __u64 much(void)
+{
+	__u64 bytes = FRESH_BYTES;
+
+	while (bytes > free_bytes() / 4)
+		bytes /= 2;
+	return bytes;
+}
+
+/*
+ * The bug: entries are joined until one may be longer than what a device can be
+ * told in one go, as 16 MiB in the 24 bits of dwc3.  The fix: the table of an
+ * attachment is cut for its device.
+ */
+TEST_F_TIMEOUT(attachment, has_no_entry_longer_than_its_device_takes, TIME_LIMIT)
+{
+	const __u32 limits[] = {
+		16 * MIB, 16 * MIB - 1, 4 * MIB, STOCK_PAGES * page_size(), 64 * KIB, 0,
+	};
+	const __u32 stock = STOCK_PAGES * page_size();
+	struct dmabuf_vmap_attach arg;
+
+	self->dmabuf = heap_alloc(self->heap, much());
+	ASSERT_LE(0, self->dmabuf);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		const __u32 max = limits[i] < stock ? stock : limits[i];
+
+		ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, limits[i], LOOK, &arg))
+			TH_LOG("%u bytes: %s", limits[i], strerror(errno));
+		EXPECT_GE(max, arg.max_entry)
+			TH_LOG("of a device that takes %u bytes", limits[i]);
+		EXPECT_GE(arg.max_mapping, arg.max_entry);
+		EXPECT_EQ(0U, arg.test.result.bad_pages);
+		EXPECT_EQ(arg.test.result.kernel_hash, arg.test.result.device_hash);
+		EXPECT_LE(arg.test.result.bytes, (__u64)arg.test.result.nents * arg.max_entry);
+	}
+}
+
+/* What few drivers say does not cut what stock has always given in one entry. */
+TEST_F_TIMEOUT(attachment, of_a_device_that_says_nothing_is_not_cut_short, TIME_LIMIT)
+{
+	const __u64 bytes = much(), stock = STOCK_PAGES * page_size();
+	struct dmabuf_vmap_attach any, none;
+
+	self->dmabuf = heap_alloc(self->heap, bytes);
+	ASSERT_LE(0, self->dmabuf);
+	ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, UINT32_MAX, 0, &any))
+		TH_LOG("%s", strerror(errno));
+	ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, 0, 0, &none));
+	if (any.max_mapping < stock)
+		SKIP(return, "bounced, in entries of %llu bytes", any.max_mapping);
+	EXPECT_GE(any.test.result.nents + bytes / stock, none.test.result.nents);
+}
+
+/*
+ * The bug: an entry of more than 256 KiB cannot be bounced, and buffers were one
+ * entry: EIO.  Of a buffer in entries that are short, any size can.
+ */
+TEST_F_TIMEOUT(attachment, can_be_of_any_size_if_it_is_bounced, TIME_LIMIT)
+{
+	const __u64 sizes[] = {
+		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 2 * MIB + 4 * KIB, 8 * MIB, 32 * MIB,
+	};
+	struct dmabuf_vmap_attach arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		self->dmabuf = heap_alloc(self->heap, sizes[i]);
+		ASSERT_LE(0, self->dmabuf);
+		EXPECT_EQ(0, attach_new_device(self->test, self->dmabuf, UINT32_MAX, LOOK, &arg))
+			TH_LOG("%llu bytes: %s", sizes[i], strerror(errno));
+		EXPECT_GE(arg.max_mapping, arg.max_entry);
+		EXPECT_EQ(0U, arg.test.result.bad_pages);
+		EXPECT_EQ(page_align(sizes[i]) / page_size(), arg.test.result.pages_checked);
+		EXPECT_EQ(arg.test.result.kernel_hash, arg.test.result.device_hash);
+		close(self->dmabuf);
+	}
+	self->dmabuf = -1;
+}
+
+TEST_F(attachment, needs_a_device_that_is_there)
+{
+	struct dmabuf_vmap_attach arg;
+
+	self->dmabuf = heap_alloc(self->heap, page_size());
+	ASSERT_LE(0, self->dmabuf);
+	EXPECT_EQ(-1, attach_pci_device(self->test, self->dmabuf, "none", 0, NULL, 1, &arg));
+	EXPECT_EQ(ENODEV, errno);
+	snprintf(arg.bus, sizeof(arg.bus), "none");
+	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
+	EXPECT_EQ(ENODEV, errno);
+	/* A name without an end, and a limit of a device that has its own. */
+	memset(arg.bus, 'a', sizeof(arg.bus));
+	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
+	EXPECT_EQ(EINVAL, errno);
+	snprintf(arg.bus, sizeof(arg.bus), "pci");
+	memset(arg.device, 'a', sizeof(arg.device));
+	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
+	EXPECT_EQ(EINVAL, errno);
+	snprintf(arg.device, sizeof(arg.device), "none");
+	arg.max_seg = 1;
+	EXPECT_EQ(-1, ioctl(self->test, DMABUF_VMAP_TEST_ATTACH, &arg));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, attach_new_device(self->test, self->heap, 0, 0, &arg));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, attach_new_device(self->test, -1, 0, 0, &arg));
+	EXPECT_EQ(EBADF, errno);
+}
+
+/* Every page is where the device has it, and so is what is written there. */
+TEST_F_TIMEOUT(attachment, behind_an_iommu_is_of_the_same_pages, TIME_LIMIT)
+{
+	struct dmabuf_vmap_attach arg;
+	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
+
+	self->dmabuf = heap_alloc(self->heap, much() + 3 * page_size());
+	ASSERT_LE(0, self->dmabuf);
+	if (!find_iommu_device(self->test, self->dmabuf, name, sizeof(name)))
+		SKIP(return, "no device behind an IOMMU");
+	ASSERT_EQ(0, attach_pci_device(self->test, self->dmabuf, name, LOOK, NULL, 3, &arg));
+	EXPECT_EQ(0U, arg.test.result.bad_pages);
+	EXPECT_EQ(arg.test.result.bytes / page_size(), arg.test.result.pages_checked);
+	EXPECT_EQ(arg.test.result.kernel_hash, arg.test.result.device_hash);
+}
+
+/* Blocks of 2 MiB take no tables of their own, pages a table for each 2 MiB. */
+TEST_F_TIMEOUT(attachment, behind_an_iommu_needs_few_tables, TIME_LIMIT)
+{
+	struct dmabuf_vmap_attach any, arg;
+	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
+
+	if (!kernel_has_our_heap())
+		SKIP(return, "the chunks of the stock heap are no blocks of an IOMMU");
+	self->dmabuf = heap_alloc(self->heap, FRESH_BYTES);
+	ASSERT_LE(0, self->dmabuf);
+	if (!find_iommu_device(self->test, self->dmabuf, name, sizeof(name)))
+		SKIP(return, "no device behind an IOMMU");
+	ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, UINT32_MAX, 0, &any));
+	if (any.test.result.nents > FRESH_BYTES / (8 * MIB))
+		SKIP(return, "memory is not fresh: %u entries", any.test.result.nents);
+	ASSERT_EQ(0, attach_pci_device(self->test, self->dmabuf, name, 0, NULL, 1, &arg));
+	if (page_size() != 4 * KIB || !(arg.iommu_sizes & (2 * MIB)))
+		SKIP(return, "no blocks of 2 MiB");
+	EXPECT_GE(8U, arg.iommu_pages);
+}
+
+/* Importers that attach, as they are: no driver that is asked says what it takes. */
+FIXTURE(import)
+{
+	int heap;
+	int card;
+};
+
+FIXTURE_VARIANT(import)
+{
+	const char *driver;
+};
+
+FIXTURE_VARIANT_ADD(import, vgem) { "vgem" };
+FIXTURE_VARIANT_ADD(import, vkms) { "vkms" };
+
+static bool is_driver(int card, const char *driver)
+{
+	char name[32] = "";
+	struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
+
+	return !ioctl(card, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver);
+}
+
+static int open_card(const char *driver)
+{
+	char path[32];
+
+	for (int i = 0; i < MAX_CARDS; i++) {
+		int card;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		card = open(path, O_RDWR | O_CLOEXEC);
+		if (card >= 0 && is_driver(card, driver))
+			return card;
+		close(card);
+	}
+	return -1;
+}
+
+FIXTURE_SETUP(import)
+{
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	self->card = open_card(variant->driver);
+	if (self->card < 0)
+		SKIP(return, "no %s", variant->driver);
+}
+
+FIXTURE_TEARDOWN(import)
+{
+	close(self->card);
+	close(self->heap);
+}
+
+TEST_F_TIMEOUT(import, is_possible_whatever_the_size, TIME_LIMIT)
+{
+	const __u64 sizes[] = {
+		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 8 * MIB, 32 * MIB,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct drm_prime_handle prime = { .fd = heap_alloc(self->heap, sizes[i]) };
+		struct drm_gem_close gem = {};
+
+		ASSERT_LE(0, prime.fd);
+		EXPECT_EQ(0, ioctl(self->card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime))
+			TH_LOG("%llu bytes: %s", sizes[i], strerror(errno));
+		gem.handle = prime.handle;
+		if (prime.handle)
+			EXPECT_EQ(0, ioctl(self->card, DRM_IOCTL_GEM_CLOSE, &gem));
+		close(prime.fd);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Other exporters whose buffers are mapped with vmap_sg(): the CMA heap, and udmabuf
+ * of a memfd of small pages, of huge pages, and of hugetlb.
+ *
+ * Prints times as vmap_bench does.  128 MiB of CMA take cma=256M on the command line.
+ */
+#define _GNU_SOURCE
+#include <stdbool.h>
+
+#include "heap_user.h"
+#include "users.h"
+#include "../kselftest_harness.h"
+
+#define BYTES		(128 * MIB)
+#define MAX_BYTES	(1024 * MIB)
+#define HUGE_BYTES	(2 * MIB)
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define SIZE_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
+#define SETTLE_US	20000
+#define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES | \
+			 DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
+
+/* The word in brackets, of those that a file of sysfs offers. */
+static bool read_choice(const char *file, char *choice, size_t size)
+{
+	char line[LINE_BYTES] = "", *start, *end;
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		return false;
+	if (!fgets(line, sizeof(line), f))
+		*line = 0;
+	fclose(f);
+	start = strchr(line, '[');
+	end = start ? strchr(start, ']') : NULL;
+	if (!end)
+		return false;
+	*end = 0;
+	snprintf(choice, size, "%s", start + 1);
+	return true;
+}
+
+static int write_number(const char *file, long long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", n);
+	return write_file(file, text);
+}
+
+/*
+ * Of @memfd, all of whose pages are there; closes it.  Returns -1 with errno 0 if less
+ * than @huge bytes of it are in huge pages.
+ */
+static int udmabuf_of(int memfd, size_t bytes, size_t huge)
+{
+	const __u64 before = meminfo_bytes("ShmemHugePages: %lld");
+	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	struct udmabuf_create create = {
+		.memfd = memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = bytes,
+	};
+	int dmabuf = -1;
+	void *map;
+
+	if (dev >= 0 && memfd >= 0 && !ftruncate(memfd, bytes) &&
+	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
+		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			   memfd, 0);
+		if (map != MAP_FAILED) {
+			memset(map, 0xa5, bytes);
+			munmap(map, bytes);
+			errno = 0;
+			if (meminfo_bytes("ShmemHugePages: %lld") - before >= huge)
+				dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
+		}
+	}
+	close(memfd);
+	close(dev);
+	return dmabuf;
+}
+
+static int alloc_cma(size_t bytes)
+{
+	return cma_alloc(bytes);
+}
+
+static int alloc_small(size_t bytes)
+{
+	return udmabuf_of(memfd_create("small", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes, 0);
+}
+
+static int alloc_huge(size_t bytes)
+{
+	char choice[32];
+	int dmabuf;
+
+	if (!read_choice(SHMEM_ENABLED, choice, sizeof(choice)) ||
+	    write_file(SHMEM_ENABLED, "force"))
+		return -1;
+	/* Not all of it may have been counted yet. */
+	dmabuf = udmabuf_of(memfd_create("huge", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes,
+			    bytes - HUGE_BYTES);
+	write_file(SHMEM_ENABLED, choice);
+	return dmabuf;
+}
+
+static int alloc_hugetlb(size_t bytes)
+{
+	const long long before = read_numbers(NR_HUGEPAGES, "%lld");
+	int dmabuf;
+
+	if (meminfo_bytes("Hugepagesize: %lld") != HUGE_BYTES) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (write_number(NR_HUGEPAGES, before + bytes / HUGE_BYTES))
+		return -1;
+	dmabuf = udmabuf_of(memfd_create("hugetlb", MFD_ALLOW_SEALING | MFD_CLOEXEC | MFD_HUGETLB),
+			    bytes, 0);
+	/* What is in use stays, and goes with the buffer. */
+	write_number(NR_HUGEPAGES, before);
+	return dmabuf;
+}
+
+FIXTURE(exporter)
+{
+	int test;
+	int dmabuf;
+	size_t bytes;
+};
+
+FIXTURE_VARIANT(exporter)
+{
+	const char *name;
+	int (*alloc)(size_t bytes);
+	bool is_huge;
+};
+
+FIXTURE_VARIANT_ADD(exporter, cma) { "cma", alloc_cma, true };
+FIXTURE_VARIANT_ADD(exporter, udmabuf) { "udmabuf", alloc_small, false };
+FIXTURE_VARIANT_ADD(exporter, udmabuf_of_huge_pages) { "udmabuf-huge", alloc_huge, true };
+FIXTURE_VARIANT_ADD(exporter, udmabuf_of_hugetlb) { "udmabuf-hugetlb", alloc_hugetlb, true };
+
+FIXTURE_SETUP(exporter)
+{
+	self->dmabuf = -1;
+	self->test = open_vmap_test();
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	write_number(SIZE_LIMIT, MAX_BYTES / MIB);
+	/* A small CMA has less. */
+	for (self->bytes = BYTES; self->dmabuf < 0 && self->bytes >= 8 * MIB; self->bytes /= 2)
+		self->dmabuf = variant->alloc(self->bytes);
+	self->bytes *= 2;
+	if (self->dmabuf < 0)
+		SKIP(return, "no memory of that kind: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(exporter)
+{
+	close(self->dmabuf);
+	close(self->test);
+}
+
+/*
+ * What the kernel writes is what the device and the user see.  The bug, in udmabuf of
+ * 6.12: of a large folio, the first page was mapped in place of all.
+ */
+TEST_F_TIMEOUT(exporter, has_one_content_for_all, TIME_LIMIT)
+{
+	const __u64 seed = 5, words = self->bytes / sizeof(__u64);
+	struct dmabuf_vmap_result res;
+	__u64 *map, i = 0;
+
+	if (!kernel_has_our_heap() && variant->is_huge && variant->alloc != alloc_cma)
+		SKIP(return, "stock may map one page in place of all of a folio");
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, seed, &res))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(0U, res.bad_pages);
+	EXPECT_EQ(self->bytes / page_size(), res.pages_checked);
+	EXPECT_EQ(res.kernel_hash, res.device_hash);
+	map = map_dmabuf(self->dmabuf, self->bytes);
+	ASSERT_NE(NULL, map);
+	while (i < words && map[i] == dmabuf_vmap_test_pattern(seed, i))
+		i++;
+	EXPECT_EQ(words, i);
+	munmap(map, self->bytes);
+}
+
+/* Leaves wherever memory is contiguous; at both ends there may be PTEs. */
+TEST_F_TIMEOUT(exporter, is_mapped_with_large_leaves, TIME_LIMIT)
+{
+	struct dmabuf_vmap_result res;
+
+	if (!kernel_has_our_heap())
+		SKIP(return, "this kernel has no vmap_sg()");
+	if (!variant->is_huge)
+		SKIP(return, "memory may be in pieces");
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, 0, &res));
+	if (!res.pmd_leaf_size || res.pmd_leaf_size > self->bytes / 4)
+		SKIP(return, "vmalloc of this kernel has no PMD leaves");
+	EXPECT_LE(self->bytes / res.pmd_leaf_size - 1, res.pmd_leaves);
+	EXPECT_GE(res.pmd_leaf_size / page_size(), res.pte_leaves);
+	TH_LOG("%llu PMD leaves, %llu PTEs, %u entries", res.pmd_leaves, res.pte_leaves, res.nents);
+}
+
+/*
+ * Nothing is asked of how long it takes; bounds.awk does.  What vunmap leaves to a
+ * worker is done between rounds, or it is the next round that pays.
+ */
+TEST_F_TIMEOUT(exporter, can_be_mapped_again_and_again, TIME_LIMIT)
+{
+	__u64 map[ROUNDS], unmap[ROUNDS];
+	struct dmabuf_vmap_result res;
+
+	/* The first may set up page tables. */
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, 0, 0, &res));
+	for (int i = 0; i < ROUNDS; i++) {
+		usleep(SETTLE_US);
+		ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, 0, 0, &res));
+		map[i] = res.map_total_ns;
+		unmap[i] = res.unmap_total_ns;
+	}
+	print_times(variant->name, "vmap", self->bytes, map, ROUNDS);
+	print_times(variant->name, "vunmap", self->bytes, unmap, ROUNDS);
+	fflush(stdout);
+}
+
+TEST_HARNESS_MAIN
