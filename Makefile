@@ -40,7 +40,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k 64k clang debug hugetlb iommu kcsan kmsan numa ptdump
+KNOWN_FLAVOURS := 16k 64k clang debug hugetlb iommu kcsan kmsan mte numa ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 

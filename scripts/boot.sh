@@ -63,11 +63,18 @@ accel() {
 	esac
 }
 
+# tags: memory that has them, where they are to be checked
+tags() {
+	case $variant in
+	*-mte*) echo ,mte=on ;;
+	esac
+}
+
 machine() {
 	case $arch in
 	x86_64) echo "-machine q35 -cpu max" ;;
 	# a counter of ns, as fine as the instructions under icount
-	arm64) echo "-machine virt -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
+	arm64) echo "-machine virt$(tags) -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
 	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot ${QEMU_ARGS-}"
 }
