@@ -144,6 +144,7 @@ help:
 	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
+	@echo 'make native      the walk of stock and of ours as programs, timed on this processor'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make coverage    which lines and branches of our kernel files the tests run'
@@ -248,6 +249,11 @@ bench: kernels modules $(INITRAMFS)
 .PHONY: compare
 compare:
 	$(Q)scripts/compare.sh '$(A)' '$(B)'
+
+# Of the objects alone
+.PHONY: native
+native: config
+	$(Q)scripts/native.sh $(KERNEL) $(ARCH)
 
 .PHONY: check
 check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
