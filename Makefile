@@ -138,8 +138,10 @@ plan:
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
-	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
+	@echo 'make check-all   the same, and briefly for every other kernel series and architecture;'
+	@echo '                 with FULL=1 also check-clients'
 	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
+	@echo 'make check-clients  v4l2-compliance and stress-ng, stock against ours'
 	@echo 'make check-shapes  tests of the heap on machines of other shapes: NUMA, IOMMU, little memory'
 	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
@@ -282,6 +284,11 @@ check-all:
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
+
+# Programs of Debian, where they are
+.PHONY: check-clients
+check-clients: kernels modules $(INITRAMFS)
+	$(Q)scripts/clients.sh $(KERNEL) $(ARCH) $(TESTED)
 
 # Machines with other memory, nodes and IOMMUs; flavours are built as they are needed
 .PHONY: check-shapes
