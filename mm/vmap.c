@@ -18,7 +18,6 @@
  * - struct vmap_walk always describes the memory to map at the current address:
  *   the unmapped rest of the extent, then the pages or entries after it.
  * - An extent is a whole number of pages.
- * - Pieces are joined only at a level that could set a leaf.
  */
 
 #include <linux/export.h>
@@ -59,6 +58,7 @@ early_param("nohugevmap", set_nohugevmap);
  * @sg: scatterlist entry after the extent, or %NULL
  * @nr: number of @pages or of entries from @sg on
  * @prot: protection of the mapping
+ * @pte_prot: the same, as PTEs are set with it
  * @max_shift: log2 of the largest leaf to use, in bytes
  * @mask: page-table levels changed so far (PGTBL_*_MODIFIED)
  */
@@ -69,43 +69,57 @@ struct vmap_walk {
 	struct scatterlist *sg;
 	unsigned long nr;
 	pgprot_t prot;
+	pgprot_t pte_prot;
 	unsigned int max_shift;
 	pgtbl_mod_mask mask;
 };
 
-#ifndef arch_vmap_set_ptes
-/* Set up to @nr PTEs, stop at one that is not none.  Returns how many were set. */
-static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
-					       unsigned long pfn, pgprot_t prot,
-					       unsigned long nr)
-{
-	unsigned long i;
+/* The protection of a mapping, as PTEs are set with it. */
+#ifndef arch_vmap_prot
+#define arch_vmap_prot(prot)	(prot)
+#endif
 
-	for (i = 0; i < nr && pte_none(ptep_get(ptep + i)); i++, addr += PAGE_SIZE)
-		set_pte_at(&init_mm, addr, ptep + i, pfn_pte(pfn + i, prot));
+/* Called after the last PTE of a table, if each needs no barrier of its own. */
+#ifndef arch_vmap_sync_ptes
+#define arch_vmap_sync_ptes()	do { } while (0)
+#endif
+
+#ifndef arch_vmap_set_ptes
+/*
+ * Set up to @nr PTEs of contiguous memory, in blocks that the MMU takes as one
+ * translation where it can.  Stop at one that is not none.  Returns how many were set.
+ */
+static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
+					       phys_addr_t phys, pgprot_t prot,
+					       unsigned long nr, unsigned int max_shift)
+{
+	const unsigned long end = addr + (nr << PAGE_SHIFT), pfn = PHYS_PFN(phys);
+	unsigned long size = PAGE_SIZE, i;
+
+	for (i = 0; i < nr && pte_none(ptep_get(ptep + i)); i += PFN_DOWN(size), addr += size) {
+		pte_t pte = pfn_pte(pfn + i, prot);
+
+#ifdef CONFIG_HUGETLB_PAGE
+		size = arch_vmap_pte_range_map_size(addr, end, pfn + i, max_shift);
+		if (size > PAGE_SIZE) {
+			pte = arch_make_huge_pte(pte, ilog2(size), 0);
+			set_huge_pte_at(&init_mm, addr, ptep + i, pte, size);
+			continue;
+		}
+#endif
+		set_pte_at(&init_mm, addr, ptep + i, pte);
+	}
 	return i;
 }
 #endif
 
-#if !defined(arch_vmap_set_pte_block) && defined(CONFIG_HUGETLB_PAGE)
-/* Map @size bytes as a block of PTEs that the MMU treats as one translation. */
-static inline void arch_vmap_set_pte_block(pte_t *ptep, unsigned long addr,
-					   unsigned long pfn, pgprot_t prot,
-					   unsigned long size)
-{
-	pte_t pte = arch_make_huge_pte(pfn_pte(pfn, prot), ilog2(size), 0);
-
-	set_huge_pte_at(&init_mm, addr, ptep, pte, size);
-}
-#endif
-
-/* Bytes of the smallest block of PTEs, or a page.  Unmapping needs hugetlb for it. */
+/* Bytes of the smallest block of PTEs, or a page if there is none. */
 static unsigned long vmap_pte_block(const struct vmap_walk *w)
 {
 	const unsigned int large = arch_vmap_pte_supported_shift(PMD_SIZE);
 	const unsigned int small = arch_vmap_pte_supported_shift((1UL << large) - 1);
 
-	if (!IS_ENABLED(CONFIG_HUGETLB_PAGE) || w->max_shift == PAGE_SHIFT)
+	if (w->max_shift == PAGE_SHIFT)
 		return PAGE_SIZE;
 	return 1UL << (small > PAGE_SHIFT ? small : large);
 }
@@ -117,13 +131,6 @@ static __always_inline int vmap_check_page(const struct page *page)
 	if (WARN_ON(!pfn_valid(page_to_pfn(page))))
 		return -EINVAL;
 	return 0;
-}
-
-/* The entry after @sg.  @nr entries remain: with none, there may be no more. */
-static struct scatterlist *vmap_next_sg(struct scatterlist *sg, unsigned long nr)
-{
-	sg++;
-	return nr && unlikely(sg_is_chain(sg)) ? sg_chain_ptr(sg) : sg;
 }
 
 /* Number of contiguous pages at @pages, at most @nr. */
@@ -143,79 +150,64 @@ static noinline unsigned long vmap_run_length(struct page **pages, unsigned long
 	return nr + i;
 }
 
-static int vmap_load_pages(struct vmap_walk *w, unsigned long want)
-{
-	const int err = vmap_check_page(*w->pages);
-	unsigned long nr;
-
-	if (err)
-		return err;
-	nr = vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
-	w->phys = page_to_phys(*w->pages);
-	w->len = nr << PAGE_SHIFT;
-	w->pages += nr;
-	w->nr -= nr;
-	return 0;
-}
-
 /* Extend the extent to @want bytes or more, as far as the memory is contiguous. */
 static int vmap_extend(struct vmap_walk *w, unsigned long want)
 {
+	unsigned long nr;
+	int err;
+
 	/* All memory is used up, but part of the range is not mapped. */
 	if (WARN_ON_ONCE(!w->len && !w->nr))
 		return -EINVAL;
-	if (!w->sg)
-		return w->len ? 0 : vmap_load_pages(w, want);
 
-	if (!w->len)
-		w->phys = sg_phys(w->sg);
-	while (w->len < want && w->nr && sg_phys(w->sg) == w->phys + w->len) {
+	if (w->pages && !w->len) {
+		err = vmap_check_page(*w->pages);
+		if (err)
+			return err;
+		nr = vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
+		w->phys = page_to_phys(*w->pages);
+		w->len = nr << PAGE_SHIFT;
+		w->pages += nr;
+		w->nr -= nr;
+	}
+	for (; w->sg && w->nr && w->len < want; w->nr--) {
+		if (sg_is_chain(w->sg))
+			w->sg = sg_chain_ptr(w->sg);
+		if (!w->len)
+			w->phys = sg_phys(w->sg);
+		else if (sg_phys(w->sg) != w->phys + w->len)
+			break;
 		w->len += w->sg->length;
-		w->sg = vmap_next_sg(w->sg, --w->nr);
+		w->sg++;
 	}
 	return 0;
 }
 
-static void vmap_advance(struct vmap_walk *w, unsigned long size)
-{
-	w->phys += size;
-	w->len -= size;
-}
-
-/* Set PTEs up to @end at most.  Returns the bytes mapped, or an error. */
+/* Set PTEs up to @end at most, as the other two.  Returns the bytes, or an error. */
 static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
 			     struct vmap_walk *w)
 {
-	const unsigned long pfn = PHYS_PFN(w->phys);
-	unsigned long size = min(end - addr, w->len);
-#ifdef CONFIG_HUGETLB_PAGE
-	const unsigned long block =
-		arch_vmap_pte_range_map_size(addr, addr + size, pfn, w->max_shift);
+	const unsigned long size = min(end - addr, w->len), nr = PFN_DOWN(size);
 
-	if (block > PAGE_SIZE) {
-		if (WARN_ON(!pte_none(ptep_get(pte))))
-			return -EBUSY;
-		arch_vmap_set_pte_block(pte, addr, pfn, w->prot, block);
-		vmap_advance(w, block);
-		return block;
-	}
-	if (vmap_pte_block(w) > PAGE_SIZE)
-		size = min(size, ALIGN(addr + 1, vmap_pte_block(w)) - addr);
-#endif
-	if (WARN_ON(arch_vmap_set_ptes(pte, addr, pfn, w->prot, PFN_DOWN(size)) != PFN_DOWN(size)))
+	if (WARN_ON(arch_vmap_set_ptes(pte, addr, w->phys, w->pte_prot, nr, w->max_shift) != nr))
 		return -EBUSY;
-	vmap_advance(w, size);
+	w->phys += size;
+	w->len -= size;
 	return size;
 }
 
-/* Only the first page of a run is checked: those that follow are as valid. */
-static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr,
-				     unsigned long end, struct vmap_walk *w)
+/*
+ * Stop where a block of PTEs can start: the caller looks for an extent there.  Only
+ * the first page of a run is checked: those that follow are as valid.
+ */
+static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
+			    struct vmap_walk *w)
 {
-	const unsigned long nr = min(PFN_DOWN(end - addr), w->nr);
-	const pgprot_t prot = w->prot;
+	const unsigned long block = vmap_pte_block(w);
+	const unsigned long to = block > PAGE_SIZE ? min(end, ALIGN(addr, block)) : end;
+	const unsigned long nr = min(PFN_DOWN(to - addr), w->nr);
+	struct page **const stop = w->pages + nr;
 	struct page **pages = w->pages;
-	struct page **const stop = pages + nr;
 	const struct page *prev = NULL;
 
 	for (; pages != stop; pages++, pte++, addr += PAGE_SIZE) {
@@ -224,7 +216,7 @@ static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr,
 
 		if (err)
 			return err;
-		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_pfn(page), prot, 1)))
+		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_phys(page), w->pte_prot, 1, 0)))
 			return -EBUSY;
 		prev = page;
 	}
@@ -233,39 +225,51 @@ static noinline long vmap_fill_pages(pte_t *pte, unsigned long addr,
 	return nr * PAGE_SIZE;
 }
 
-/* Stop at an entry that crosses @end: the caller maps it as an extent. */
-static noinline long vmap_fill_sg(pte_t *pte, unsigned long addr,
-				  unsigned long end, struct vmap_walk *w)
+/*
+ * Stop at an entry that crosses @end, or that ends in a block of PTEs which it may
+ * begin: the caller maps it as an extent, together with what follows.
+ */
+static noinline long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long end,
+				  struct vmap_walk *w)
 {
-	const unsigned long start = addr;
-	const pgprot_t prot = w->prot;
+	pte_t *const first = pte, *const stop = pte + PFN_DOWN(end - start);
+	const unsigned long block = vmap_pte_block(w);
+	const pgprot_t prot = w->pte_prot;
 	struct scatterlist *sg = w->sg;
 	unsigned long nr = w->nr;
 
-	while (nr && sg->length <= end - addr) {
-		const unsigned long pfn = page_to_pfn(sg_page(sg)) + PFN_DOWN(sg->offset);
-		const unsigned long nr_pages = PFN_DOWN(sg->length);
-		const unsigned long set = nr_pages == 1 ?
-			arch_vmap_set_ptes(pte, addr, pfn, prot, 1) :
-			arch_vmap_set_ptes(pte, addr, pfn, prot, nr_pages);
+	for (; nr && pte != stop; nr--, sg++) {
+		const unsigned long addr = start + (pte - first) * PAGE_SIZE;
+		unsigned long next, nr_pages;
 
-		if (WARN_ON(set != nr_pages))
+		if (likely(!sg_is_chain(sg) && sg->length == PAGE_SIZE &&
+			   (block == PAGE_SIZE || !IS_ALIGNED(addr, block)))) {
+			if (WARN_ON(!arch_vmap_set_ptes(pte, addr, sg_phys(sg), prot, 1, 0)))
+				return -EBUSY;
+			pte++;
+			continue;
+		}
+		if (sg_is_chain(sg))
+			sg = sg_chain_ptr(sg);
+		nr_pages = PFN_DOWN(sg->length);
+		next = addr + sg->length;
+		if (nr_pages > stop - pte ||
+		    (!IS_ALIGNED(next, block) && ALIGN_DOWN(next, block) >= addr))
+			break;
+		if (WARN_ON(arch_vmap_set_ptes(pte, addr, sg_phys(sg), prot, nr_pages,
+					       w->max_shift) != nr_pages))
 			return -EBUSY;
 		pte += nr_pages;
-		addr += nr_pages << PAGE_SHIFT;
-		sg = vmap_next_sg(sg, --nr);
 	}
 	w->sg = sg;
 	w->nr = nr;
-	return addr - start;
+	return (pte - first) * PAGE_SIZE;
 }
 
 static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			  struct vmap_walk *w)
 {
 	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
-	const unsigned long block = vmap_pte_block(w);
-	unsigned long stop = end;
 	long size;
 	int err;
 
@@ -275,12 +279,9 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 	lazy_mmu_mode_enable();
 	do {
 		size = 0;
-		if (block > PAGE_SIZE)
-			stop = min(end, ALIGN(addr, block));
-		/* Pieces need not be joined where no block of PTEs can start. */
-		if (!w->len && addr != stop)
-			size = w->sg ? vmap_fill_sg(pte, addr, stop, w) :
-				       vmap_fill_pages(pte, addr, stop, w);
+		if (!w->len)
+			size = w->sg ? vmap_fill_sg(pte, addr, end, w) :
+				       vmap_fill_pages(pte, addr, end, w);
 		if (!size) {
 			err = vmap_extend(w, end - addr);
 			size = err ?: vmap_fill_extent(pte, addr, end, w);
@@ -288,6 +289,7 @@ static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 		if (size < 0)
 			break;
 	} while (pte += PFN_DOWN(size), addr += size, addr != end);
+	arch_vmap_sync_ptes();
 	lazy_mmu_mode_disable();
 
 	w->mask |= PGTBL_PTE_MODIFIED;
@@ -304,9 +306,7 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long 
 	if (size != 1UL << shift)
 		return 0;
 	err = vmap_extend(w, end - addr);
-	if (err)
-		return err;
-	return w->len >= size && IS_ALIGNED(w->phys, size);
+	return err ?: w->len >= size && IS_ALIGNED(w->phys, size);
 }
 
 /*
@@ -356,7 +356,8 @@ static int vmap_pmd_range(pud_t *pud, unsigned long addr, unsigned long end,
 		ret = vmap_try_huge_pmd(pmd, addr, next, end, w);
 		if (ret > 0) {
 			w->mask |= PGTBL_PMD_MODIFIED;
-			vmap_advance(w, ret * PMD_SIZE);
+			w->phys += ret * PMD_SIZE;
+			w->len -= ret * PMD_SIZE;
 			next = addr + ret * PMD_SIZE;
 			pmd += ret - 1;
 			continue;
@@ -402,7 +403,8 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 		ret = vmap_try_huge_pud(pud, addr, next, w);
 		if (ret > 0) {
 			w->mask |= PGTBL_PUD_MODIFIED;
-			vmap_advance(w, PUD_SIZE);
+			w->phys += PUD_SIZE;
+			w->len -= PUD_SIZE;
 			continue;
 		}
 		if (!ret)
@@ -413,42 +415,45 @@ static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
 	return 0;
 }
 
-/* No arch has leaves at this level. */
-static int vmap_p4d_range(pgd_t *pgd, unsigned long addr, unsigned long end,
-			  struct vmap_walk *w)
-{
-	p4d_t *p4d = p4d_alloc_track(&init_mm, pgd, addr, &w->mask);
-	unsigned long next;
-	int err;
-
-	if (!p4d)
-		return -ENOMEM;
-	do {
-		next = p4d_addr_end(addr, end);
-		err = vmap_pud_range(p4d, addr, next, w);
-	} while (!err && (p4d++, addr = next, addr != end));
-	return err;
-}
-
-/* Map [@start, @end), from the extent of @w on. */
+/* Map [@start, @end), from the extent of @w on.  No arch has leaves above PUDs. */
 static int vmap_walk_noflush(unsigned long start, unsigned long end,
 			     struct vmap_walk *w)
 {
-	unsigned long addr = start, next;
-	pgd_t *pgd = pgd_offset_k(addr);
-	int err;
+	unsigned long addr, next;
+	int err = 0;
 
 	if (WARN_ON_ONCE(start >= end || !PAGE_ALIGNED(start | end)))
 		return -EINVAL;
 
-	do {
-		next = pgd_addr_end(addr, end);
-		err = vmap_p4d_range(pgd, addr, next, w);
-	} while (!err && (pgd++, addr = next, addr != end));
+	for (addr = start; addr != end && !err; addr = next) {
+		pgd_t *pgd = pgd_offset_k(addr);
+		p4d_t *p4d = p4d_alloc_track(&init_mm, pgd, addr, &w->mask);
 
+		next = pgd_addr_end(addr, end);
+		next = p4d_addr_end(addr, next);
+		err = p4d ? vmap_pud_range(p4d, addr, next, w) : -ENOMEM;
+	}
 	if (w->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(start, end);
 	return err;
+}
+
+/* What maps an array or the entries of a table.  No field is zeroed in vain. */
+static struct vmap_walk vmap_walk_of(struct page **pages, struct scatterlist *sg,
+				     unsigned long nr, pgprot_t prot,
+				     unsigned int max_shift)
+{
+	return (struct vmap_walk) {
+		.phys = 0,
+		.len = 0,
+		.pages = pages,
+		.sg = sg,
+		.nr = nr,
+		.prot = prot,
+		.pte_prot = arch_vmap_prot(prot),
+		.max_shift = max_shift,
+		.mask = 0,
+	};
 }
 
 /*
@@ -460,14 +465,28 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 		       unsigned int max_page_shift)
 {
 	struct vmap_walk w = {
-		.phys = phys_addr,
+		.phys = ALIGN_DOWN(phys_addr, PAGE_SIZE),
 		.len = end - addr,
 		.prot = prot,
+		.pte_prot = arch_vmap_prot(prot),
 		.max_shift = max_page_shift,
 	};
 
 	might_sleep();
 	return vmap_walk_noflush(addr, end, &w);
+}
+
+static noinline int vmap_blocks_noflush(unsigned long addr, unsigned long end,
+					pgprot_t prot, struct page **pages,
+					unsigned int shift)
+{
+	const unsigned long size = 1UL << shift;
+	int err = 0;
+
+	for (; !err && addr < end; addr += size, pages += PFN_DOWN(size))
+		err = vmap_check_page(*pages) ?:
+		      vmap_range_noflush(addr, addr + size, page_to_phys(*pages), prot, shift);
+	return err;
 }
 
 /*
@@ -478,28 +497,12 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
 			       unsigned int page_shift)
 {
-	struct vmap_walk w = {
-		.pages = pages,
-		.nr = PFN_DOWN(end - addr),
-		.prot = prot,
-		.max_shift = PAGE_SHIFT,
-	};
-	int err;
+	struct vmap_walk w = vmap_walk_of(pages, NULL, PFN_DOWN(end - addr), prot, PAGE_SHIFT);
 
 	WARN_ON(page_shift < PAGE_SHIFT);
-	if (!IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) || page_shift == PAGE_SHIFT)
-		return vmap_walk_noflush(addr, end, &w);
-
-	for (; addr < end; addr += 1UL << page_shift) {
-		err = vmap_check_page(*pages);
-		if (!err)
-			err = vmap_range_noflush(addr, addr + (1UL << page_shift),
-						 page_to_phys(*pages), prot, page_shift);
-		if (err)
-			return err;
-		pages += 1UL << (page_shift - PAGE_SHIFT);
-	}
-	return 0;
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && page_shift > PAGE_SHIFT)
+		return vmap_blocks_noflush(addr, end, prot, pages, page_shift);
+	return vmap_walk_noflush(addr, end, &w);
 }
 
 /* Heuristic: an area starts @offset bytes after a multiple of 1 << @shift. */
@@ -568,23 +571,30 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 {
 	struct scatterlist *sg = sgt->sgl, *best = sg;
 	unsigned long nr = sgt->orig_nents;
-	unsigned int longest = 0;
+	unsigned long length, lengths = 0, longest = 0;
+	unsigned int offsets = 0;
 	u64 total = 0, before = 0;
 
-	while (nr) {
-		if (!sg_page(sg) || !sg->length || !PAGE_ALIGNED(sg->offset | sg->length))
+	for (; nr; nr--, sg++) {
+		if (unlikely(sg_is_chain(sg)))
+			sg = sg_chain_ptr(sg);
+		length = sg->length;
+		if (!sg_page(sg))
 			return -EINVAL;
-		if (sg->length > longest) {
+		/* The length of an empty entry wraps around. */
+		if (unlikely(length - 1 >= longest)) {
+			if (!length)
+				return -EINVAL;
 			best = sg;
 			before = total;
-			longest = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <=
-				  sg_phys(sg) + sg->length ?
-				  UINT_MAX : min(sg->length, PMD_SIZE - 1);
+			longest = ALIGN(sg_phys(sg), PMD_SIZE) + PMD_SIZE <= sg_phys(sg) + length ?
+				  ULONG_MAX : min(length, PMD_SIZE - 1);
 		}
-		total += sg->length;
-		sg = vmap_next_sg(sg, --nr);
+		offsets |= sg->offset;
+		lengths |= length;
+		total += length;
 	}
-	if (!total)
+	if (!total || !PAGE_ALIGNED(offsets | lengths))
 		return -EINVAL;
 	if (total > ULONG_MAX || total >> PAGE_SHIFT > totalram_pages())
 		return -E2BIG;
@@ -621,17 +631,16 @@ static __always_inline struct vm_struct *
 vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 	      unsigned long flags, const void *caller)
 {
-	struct vm_struct *area = NULL;
+	const gfp_t gfp = align.shift > PAGE_SHIFT ? GFP_KERNEL | __GFP_NOWARN : GFP_KERNEL;
+	struct vm_struct *area;
 	unsigned long addr, end;
 	int err;
 
 	flags |= VM_UNINITIALIZED;
-	if (align.shift > PAGE_SHIFT)
-		area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset,
-						 PAGE_SHIFT, flags, VMALLOC_START,
-						 VMALLOC_END, NUMA_NO_NODE,
-						 GFP_KERNEL | __GFP_NOWARN, caller);
-	if (!area)
+	area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset, PAGE_SHIFT,
+					 flags, VMALLOC_START, VMALLOC_END, NUMA_NO_NODE,
+					 gfp, caller);
+	if (!area && align.shift > PAGE_SHIFT)
 		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
 		return ERR_PTR(-ENOMEM);
@@ -671,12 +680,7 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 void *vmap(struct page **pages, unsigned int count,
 	   unsigned long flags, pgprot_t prot)
 {
-	struct vmap_walk w = {
-		.pages = pages,
-		.nr = count,
-		.prot = pgprot_nx(prot),
-		.max_shift = vmap_max_shift,
-	};
+	struct vmap_walk w = vmap_walk_of(pages, NULL, count, pgprot_nx(prot), vmap_max_shift);
 	struct vm_struct *area;
 
 	might_sleep();
@@ -727,12 +731,8 @@ EXPORT_SYMBOL(vmap);
  */
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 {
-	struct vmap_walk w = {
-		.sg = sgt->sgl,
-		.nr = sgt->orig_nents,
-		.prot = pgprot_nx(prot),
-		.max_shift = vmap_max_shift,
-	};
+	struct vmap_walk w = vmap_walk_of(NULL, sgt->sgl, sgt->orig_nents, pgprot_nx(prot),
+					  vmap_max_shift);
 	struct vmap_align align;
 	struct vm_struct *area;
 	unsigned long size;

@@ -41,6 +41,12 @@ begin() {
 		"$1" "$root" "$uri" >"$dir/$1.debootstrap.log" 2>&1 ||
 		die "$1: $(or_full "debootstrap failed"), log: $dir/$1.debootstrap.log"
 	settings >"$root/etc/apt/apt.conf.d/99release"
+	# As the installer leaves it.  Debian 12 has its later kernels among the security updates.
+	cat >"$root/etc/apt/sources.list" <<-END
+		deb $uri $1 main
+		deb $uri $1-updates main
+		deb $security $1-security main
+	END
 	git -c safe.directory='*' clone -q "$top" "$root/root/vmap" || die "$top: cannot be cloned"
 	[ -z "${CCACHE-}" ] || {
 		mkdir -p "$root/root/.cache"
@@ -90,7 +96,10 @@ done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e "$keyring" ] || die "$keyring is missing: install debian-archive-keyring"
 uri=$(archive)
-[ -n "$uri" ] || die "apt does not know where this release comes from; run: apt-get update"
+security=$(archive security)
+if [ -z "$uri" ] || [ -z "$security" ]; then
+	die "apt does not know where this release comes from; run: apt-get update"
+fi
 for release; do
 	[ -e "/usr/share/debootstrap/scripts/$release" ] || die "$release: debootstrap does not know it"
 done

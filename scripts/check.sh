@@ -93,23 +93,22 @@ picture() {
 		"${png##*/}" >"$results/$1-picture.tap"
 }
 
-# waited KERNEL NAME: for how many ms a busy machine had no CPU for the guest
-waited() {
-	awk '/ waited for a CPU: / { ms = int($(NF - 1) * 1000) } END { print ms + 0 }' \
-		"$out/log/$1-$2.outcome" 2>/dev/null || echo 0
+# ran_for KERNEL NAME: how many ms the guest ran, less those that it waited for a CPU
+ran_for() {
+	awk '/ waited for a CPU: / { waited = $(NF - 1) }
+	     / skipped in / { ms = int(($(NF - 1) - waited) * 1000) }
+	     END { print ms + 0 }' "$out/log/$1-$2.outcome"
 }
 
 # boot_time: how long until a first program has run
 boot_time() {
 	step boot "boot the $variant kernel"
-	start=$(date +%s%N)
-	status=0
-	"$top/scripts/boot.sh" "$series" "$arch" "$variant" wall boot run true || status=$?
-	ms=$((($(date +%s%N) - start) / 1000000 - $(waited "$variant" boot)))
 	ok=ok
-	[ $status = 0 ] && [ $ms -lt $((BOOT_LIMIT * 1000)) ] || ok="not ok"
+	"$top/scripts/boot.sh" "$series" "$arch" "$variant" wall boot run true || ok="not ok"
+	ms=$(ran_for "$variant" boot 2>/dev/null) || ms=0
+	[ "$ms" -gt 0 ] && [ "$ms" -lt $((BOOT_LIMIT * 1000)) ] || ok="not ok"
 	printf 'TAP version 13\n1..1\n%s 1 - boots and runs a first program in under %d s: %d ms\n' \
-		"$ok" $BOOT_LIMIT $ms >"$results/boot.tap"
+		"$ok" $BOOT_LIMIT "$ms" >"$results/boot.tap"
 }
 
 # users: a kernel too slow, or none of the figures, is a failure

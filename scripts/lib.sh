@@ -180,11 +180,11 @@ release_codename() {
 	sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
 }
 
-# archive: where apt takes this release from
+# archive [security]: where apt takes this release from, or its security updates
 archive() {
 	# shellcheck disable=SC2016 # apt's variable
 	apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" \
-		"Origin: Debian" "Codename: $(release_codename)" | head -n 1
+		"Origin: Debian" "Codename: $(release_codename)${1:+-$1}" | head -n 1
 }
 
 # private_apt DIR SUITE ARCH: have apt, below, look at one suite of Debian's

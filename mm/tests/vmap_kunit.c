@@ -418,8 +418,7 @@ static unsigned int model_shift(unsigned long addr, phys_addr_t phys, unsigned l
 	const unsigned int shifts[] = {
 		arch_vmap_pud_supported(prot) ? PUD_SHIFT : never,
 		arch_vmap_pmd_supported(prot) ? PMD_SHIFT : never,
-#if defined(CONFIG_ARM64) && defined(CONFIG_HUGETLB_PAGE) && \
-	defined(arch_vmap_pte_range_map_size)
+#ifdef arch_vmap_clear_pte
 		CONT_PTE_SHIFT,
 #elif defined(CONFIG_PPC_8xx) && defined(CONFIG_HUGETLB_PAGE)
 		19, 14,
@@ -1510,7 +1509,7 @@ static void drops_pte_block_unmapped_in_part(struct kunit *test)
 {
 	const unsigned int shift = model_shift(0, 0, PMD_SIZE / 2, PAGE_KERNEL, PMD_SHIFT);
 
-	if (shift == PAGE_SHIFT || !IS_ENABLED(CONFIG_HUGETLB_PAGE))
+	if (shift == PAGE_SHIFT)
 		kunit_skip(test, "no blocks of PTEs");
 	expect_dropped(test, shift);
 }
