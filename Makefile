@@ -40,7 +40,7 @@ KNOWN_ACCEL := auto tcg kvm
 READY_ACCEL := $(KNOWN_ACCEL)
 KNOWN_SCOPE := all brief
 READY_SCOPE := $(KNOWN_SCOPE)
-KNOWN_FLAVOURS := 16k 64k clang debug hugetlb iommu kcsan kmsan numa ptdump
+KNOWN_FLAVOURS := 16k 64k clang debug hugetlb iommu kcsan kmsan mte numa ptdump
 KNOWN_V := 0 1
 READY_V := $(KNOWN_V)
 
@@ -138,12 +138,15 @@ plan:
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
-	@echo 'make check-all   the same, and briefly for every other kernel series and architecture'
+	@echo 'make check-all   the same, and briefly for every other kernel series and architecture;'
+	@echo '                 with FULL=1 also check-clients'
 	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
+	@echo 'make check-clients  v4l2-compliance and stress-ng, stock against ours'
 	@echo 'make check-shapes  tests of the heap on machines of other shapes: NUMA, IOMMU, little memory'
 	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
+	@echo 'make native      the walk of stock and of ours as programs, timed on this processor'
 	@echo 'make users       what DRM and V4L2 pay for kernel mappings, stock and patched'
 	@echo 'make soak        everything at once and in random order, for MINUTES=10'
 	@echo 'make coverage    which lines and branches of our kernel files the tests run'
@@ -249,6 +252,11 @@ bench: kernels modules $(INITRAMFS)
 compare:
 	$(Q)scripts/compare.sh '$(A)' '$(B)'
 
+# Of the objects alone
+.PHONY: native
+native: config
+	$(Q)scripts/native.sh $(KERNEL) $(ARCH)
+
 .PHONY: check
 check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
 	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
@@ -276,6 +284,11 @@ check-all:
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
 	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
+
+# Programs of Debian, where they are
+.PHONY: check-clients
+check-clients: kernels modules $(INITRAMFS)
+	$(Q)scripts/clients.sh $(KERNEL) $(ARCH) $(TESTED)
 
 # Machines with other memory, nodes and IOMMUs; flavours are built as they are needed
 .PHONY: check-shapes

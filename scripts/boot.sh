@@ -10,7 +10,8 @@
 # MEMORY is that of the guest, 2G unless set.  RUN_LIMIT is how many seconds a
 # job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
 # as nohugevmap or page_owner=on.  QEMU_ARGS are more arguments of QEMU, and TOUCHED
-# is how many MB of its memory the guest will use, 2000 unless set.
+# is how many MB of its memory the guest will use, 2000 unless set.  INITRAMFS is
+# another than the one of the tests.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd,outcome}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -63,11 +64,18 @@ accel() {
 	esac
 }
 
+# tags: memory that has them, where they are to be checked
+tags() {
+	case $variant in
+	*-mte*) echo ,mte=on ;;
+	esac
+}
+
 machine() {
 	case $arch in
 	x86_64) echo "-machine q35 -cpu max" ;;
 	# a counter of ns, as fine as the instructions under icount
-	arm64) echo "-machine virt -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
+	arm64) echo "-machine virt$(tags) -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
 	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot ${QEMU_ARGS-}"
 }
@@ -225,7 +233,7 @@ shift 4
 ACCEL=${ACCEL:-auto}
 out=$OUT/${TREE:-$series}-$arch
 logs=$out/log
-initramfs=$out/initramfs.cpio
+initramfs=${INITRAMFS:-$out/initramfs.cpio}
 mkdir -p "$logs"
 case $arch in
 x86_64)

@@ -100,7 +100,7 @@ $1 == "bench" && $3 == "page" {
 	PAGE = $5
 }
 
-$1 == "bench" && $3 ~ /^(run[0-9]+a?|order8|block)$/ && $4 == "vmap" && FILENAME == ARGV[1] {
+$1 == "bench" && $3 ~ /^(run[0-9]+a?|mixeda?|order8|block)$/ && $4 == "vmap" && FILENAME == ARGV[1] {
 	runs[++nruns] = $2 SUBSEP $3 SUBSEP $5
 }
 

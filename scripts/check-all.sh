@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check-all.sh SERIES-ARCH...: make check for each, brief for all but the first;
-# the last line is "N passed, N failed[, N skipped]" for all
+# the last line is "N passed, N failed[, N skipped]" for all.  With FULL=1, clients.sh
+# for the first as well.
 #
 # Guests run one at a time, and most keep one CPU busy.  So the kernels that come
 # next are built meanwhile, with what guests leave of the machine.
@@ -61,6 +62,19 @@ check() {
 		"$([ -n "$built" ] && echo 'make check passes' || echo 'is built')" >"$results/all.tap"
 }
 
+# clients SERIES-ARCH: programs that Debian has, see clients.sh
+clients() {
+	rm -rf "$OUT/$1/clients"
+	# shellcheck disable=SC2046
+	make $(front "$1") check-clients || :
+	if [ ! -e "$OUT/$1/clients/clients.tap" ]; then
+		mkdir -p "$OUT/$1/clients"
+		printf 'TAP version 13\n1..1\nnot ok 1 - %s: clients run\n' "$1" \
+			>"$OUT/$1/clients/clients.tap"
+	fi
+	checked="$checked $1/clients"
+}
+
 [ $# -ge 1 ] || die "usage: check-all.sh SERIES-ARCH..."
 unset KERNEL_SRC TREE MAKEFLAGS MAKELEVEL
 trap no_leftovers EXIT
@@ -76,6 +90,7 @@ while [ $# -ge 1 ]; do
 	[ $# = 0 ] || begin "$1"
 	check "$name"
 	checked="$checked $name/check"
+	[ "${FULL-},$name" != "1,$first" ] || clients "$name"
 done
 cd "$OUT"
 # shellcheck disable=SC2086 # a list

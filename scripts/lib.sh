@@ -153,7 +153,7 @@ show_accepted() {
 # has_no_users FLAVOUR: is it built without the drivers that map dma-bufs?
 has_no_users() {
 	case $1 in
-	16k* | 64k* | clang* | hugetlb* | iommu* | numa* | ptdump*) ;;
+	16k* | 64k* | clang* | hugetlb* | iommu* | mte* | numa* | ptdump*) ;;
 	*) return 1 ;;
 	esac
 }

@@ -37,6 +37,8 @@
 #define DMABUF_VMAP_LAYOUT_ASCENDING	1U	/* each is followed by the next */
 #define DMABUF_VMAP_LAYOUT_DESCENDING	2U
 #define DMABUF_VMAP_LAYOUT_SHUFFLED	3U	/* random, the same every time */
+/* As SHUFFLED, of runs whose lengths are random: one page to more than a leaf has. */
+#define DMABUF_VMAP_LAYOUT_MIXED	4U
 
 /* What DMABUF_VMAP_TEST_LAYOUT calls. */
 #define DMABUF_VMAP_ENTRY_SG		0U	/* vmap_sg(), or what it replaces */
@@ -167,7 +169,7 @@ struct dmabuf_vmap_attach {
  * @bytes: how much to map, at most DMABUF_VMAP_TEST_MAX_BYTES
  * @block: size of a block in bytes, a multiple of the page size and a divisor
  *	   of @bytes; one run if it is @bytes. ENTRY_IOREMAP and ENTRY_VMALLOC
- *	   map nothing else
+ *	   map nothing else. LAYOUT_MIXED has lengths of its own
  * @rounds_ptr: user address of @rounds struct dmabuf_vmap_round, or 0
  * @rounds: how often to map and unmap, 1 to DMABUF_VMAP_TEST_MAX_ROUNDS
  * @skip: bytes of the memory, which is aligned to its size, that come before the

@@ -11,6 +11,7 @@
  *	ASCENDING   0 1 2 3 4 5 6 7
  *	DESCENDING  7 6 5 4 3 2 1 0
  *	SHUFFLED    a random order, always the same
+ *	MIXED	    the same of blocks that are not all as long
  *
  * And map one range of addresses with PTEs and with large leaves in turns, which
  * has leaves replace page tables.
@@ -70,24 +71,64 @@ static u32 layout_block(u32 layout, u32 i, u32 n)
 	return i;
 }
 
-static int layout_fill_table(struct layout_memory *mem, u32 layout, u32 block)
+/* Pages of the next block. */
+static u32 layout_length(const struct dmabuf_vmap_layout *arg,
+			 struct rnd_state *state)
 {
-	const u32 n = mem->sgt.orig_nents;
+	/* Around what the walk or an architecture may treat in another way. */
+	static const u32 lengths[] = {
+		1, 1, 2, 3, 4, 8, 15, 16, 17, 100, 511, 512, 513,
+	};
+
+	if (arg->layout != DMABUF_VMAP_LAYOUT_MIXED)
+		return (u32)arg->block >> PAGE_SHIFT;
+	return lengths[prandom_u32_state(state) % ARRAY_SIZE(lengths)];
+}
+
+/* Where each block begins, and where the last ends.  Returns their number. */
+static u32 layout_cut(const struct dmabuf_vmap_layout *arg, u32 *first)
+{
+	const u32 nr_pages = (u32)arg->bytes >> PAGE_SHIFT;
+	struct rnd_state state;
+	u32 n = 0;
+
+	prandom_seed_state(&state, nr_pages);
+	for (u32 page = 0; page < nr_pages; page += layout_length(arg, &state))
+		first[n++] = page;
+	first[n] = nr_pages;
+	return n;
+}
+
+static int layout_fill_table(struct layout_memory *mem,
+			     const struct dmabuf_vmap_layout *arg)
+{
 	struct scatterlist *sg;
 	unsigned int i;
+	u32 n;
+	int ret;
 
+	u32 *first __free(kvfree) =
+		kvmalloc_array(mem->nr_pages + 1, sizeof(*first), GFP_KERNEL);
 	u32 *order __free(kvfree) =
-		kvmalloc_array(n, sizeof(*order), GFP_KERNEL);
-	if (!order)
+		kvmalloc_array(mem->nr_pages, sizeof(*order), GFP_KERNEL);
+	if (!first || !order)
 		return -ENOMEM;
+
+	n = layout_cut(arg, first);
 	for (i = 0; i < n; i++)
-		order[i] = layout_block(layout, i, n);
-	if (layout == DMABUF_VMAP_LAYOUT_SHUFFLED)
+		order[i] = layout_block(arg->layout, i, n);
+	if (arg->layout >= DMABUF_VMAP_LAYOUT_SHUFFLED)
 		layout_shuffle(order, n);
 
-	for_each_sgtable_sg(&mem->sgt, sg, i)
-		sg_set_page(sg, mem->area + order[i] * (block >> PAGE_SHIFT),
-			    block, 0);
+	ret = sg_alloc_table(&mem->sgt, n, GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_sg(&mem->sgt, sg, i) {
+		const u32 page = first[order[i]];
+
+		sg_set_page(sg, mem->area + page,
+			    (first[order[i] + 1] - page) << PAGE_SHIFT, 0);
+	}
 	return 0;
 }
 
@@ -141,18 +182,15 @@ static int layout_get_area(struct vmap_test_area *area, unsigned long nr_pages)
 static int layout_build(struct layout_memory *mem, struct vmap_test_area *area,
 			const struct dmabuf_vmap_layout *arg)
 {
-	const u32 bytes = arg->bytes, block = arg->block;
 	int ret;
 
-	mem->nr_pages = bytes >> PAGE_SHIFT;
+	mem->nr_pages = (u32)arg->bytes >> PAGE_SHIFT;
 	ret = layout_get_area(area, mem->nr_pages + (arg->skip >> PAGE_SHIFT));
 	if (ret)
 		return ret;
 	mem->area = area->page + (arg->skip >> PAGE_SHIFT);
 
-	ret = sg_alloc_table(&mem->sgt, bytes / block, GFP_KERNEL);
-	if (!ret)
-		ret = layout_fill_table(mem, arg->layout, block);
+	ret = layout_fill_table(mem, arg);
 	if (ret)
 		return ret;
 
@@ -322,7 +360,7 @@ static int layout_inspect(struct layout_memory *mem,
 
 static int layout_check(const struct dmabuf_vmap_layout *arg)
 {
-	if (arg->layout > DMABUF_VMAP_LAYOUT_SHUFFLED ||
+	if (arg->layout > DMABUF_VMAP_LAYOUT_MIXED ||
 	    arg->entry > DMABUF_VMAP_ENTRY_VMALLOC)
 		return -EINVAL;
 	if (!arg->rounds || arg->rounds > DMABUF_VMAP_TEST_MAX_ROUNDS)

@@ -24,6 +24,8 @@
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 #ifdef CONFIG_X86
@@ -665,6 +667,123 @@ static void maps_sg(struct kunit *test)
 	expect_layout(test, USER_SG);
 }
 
+/* Blocks that are permuted, which makes 24 orders of them. */
+#define NR_PERMUTED	4
+
+/* Permutation @nr of the numbers below NR_PERMUTED. */
+static void permute(unsigned int nr, unsigned int *order)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < NR_PERMUTED; i++)
+		order[i] = i;
+	for (i = NR_PERMUTED; i > 1; i--) {
+		j = nr % i;
+		nr /= i;
+		swap(order[i - 1], order[j]);
+	}
+}
+
+/* Lay out blocks of @block pages in @order, without @skip pages of the first, @cut of the last. */
+static void lay_out_blocks(struct memory *mem, unsigned long block, const unsigned int *order,
+			   unsigned long skip, unsigned long cut)
+{
+	struct scatterlist *sg = mem->sgt.sgl;
+	unsigned long i, j, first, len;
+
+	mem->nr_pages = 0;
+	for (i = 0; i < NR_PERMUTED; i++, sg = sg_next(sg)) {
+		first = i ? 0 : skip;
+		len = block - first - (i == NR_PERMUTED - 1 ? cut : 0);
+		for (j = 0; j < len; j++)
+			mem->pages[mem->nr_pages++] =
+				pfn_to_page(arena.pfn + order[i] * block + first + j);
+		sg_set_page(sg, mem->pages[mem->nr_pages - len], len << PAGE_SHIFT, 0);
+	}
+}
+
+/* Neighbours come together in some orders, in the wrong one in others. */
+static void expect_permutations(struct kunit *test, enum vmap_user user, unsigned long block)
+{
+	const unsigned long ends[] = { 0, 1, block - 1 };
+	struct memory *mem = memory_new(test, NR_PERMUTED * block);
+	unsigned int order[NR_PERMUTED], nr, i;
+	void *va;
+
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&mem->sgt, NR_PERMUTED, GFP_KERNEL), 0);
+	for (nr = 0; nr < 24; nr++) {
+		permute(nr, order);
+		for (i = 0; i < ARRAY_SIZE(ends) * ARRAY_SIZE(ends); i++) {
+			lay_out_blocks(mem, block, order, ends[i % ARRAY_SIZE(ends)],
+				       ends[i / ARRAY_SIZE(ends)]);
+			va = map(test, mem, user, PAGE_KERNEL);
+			expect_mapping(test, va, mem, PAGE_KERNEL);
+			unmap(test, va, mem->nr_pages);
+		}
+	}
+}
+
+/*
+ * The bug: "i += 1U << shift" where i counts pages and shift is of bytes.  What comes
+ * after the first block was not mapped, or mapped wrong.
+ */
+static void maps_every_permutation(struct kunit *test)
+{
+	const unsigned long large = min(PMD_PAGES / 2, arena.nr_pages / NR_PERMUTED);
+
+	expect_permutations(test, variant_of(test), 2);
+	expect_permutations(test, variant_of(test), min(16UL, large));
+	expect_permutations(test, variant_of(test), large);
+}
+
+/* The same memory again and again, for a guest has no gigabyte to spare. */
+static void maps_a_gigabyte(struct kunit *test)
+{
+	const unsigned long block = min(PMD_PAGES, arena.nr_pages);
+	const unsigned long wanted = min_t(u64, SZ_1G >> PAGE_SHIFT, totalram_pages() / 2);
+	const unsigned long nr = rounddown(wanted, block);
+	struct scatterlist *sg;
+	struct memory *mem;
+	unsigned long i;
+	void *va;
+
+	if ((nr << PAGE_SHIFT) > (VMALLOC_END - VMALLOC_START) / 4)
+		kunit_skip(test, "not enough addresses");
+	mem = memory_new(test, nr);
+	for (i = 0; i < nr; i++)
+		mem->pages[i] = pfn_to_page(arena.pfn + i % block);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&mem->sgt, nr / block, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&mem->sgt, sg, i)
+		sg_set_page(sg, mem->pages[0], block << PAGE_SHIFT, 0);
+	va = map(test, mem, variant_of(test), PAGE_KERNEL);
+	expect_mapping(test, va, mem, PAGE_KERNEL);
+	unmap(test, va, nr);
+}
+
+/* As the buffers of perf: the pages of a high order, each with a count of its own. */
+static void maps_high_order_that_is_not_compound(struct kunit *test)
+{
+	const unsigned int order = min(MAX_PAGE_ORDER, PMD_SHIFT - PAGE_SHIFT);
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
+	struct memory *mem = memory_new(test, BIT(order));
+	unsigned long i;
+	void *va;
+
+	if (!page)
+		kunit_skip(test, "no contiguous memory of %lu pages", BIT(order));
+	KUNIT_EXPECT_FALSE(test, PageCompound(page));
+	for (i = 0; i < mem->nr_pages; i++)
+		mem->pages[i] = page + i;
+	va = vmap(mem->pages, mem->nr_pages, VM_MAP, PAGE_KERNEL);
+	if (va) {
+		expect_mapping(test, va, mem, PAGE_KERNEL);
+		expect_contents(test, address_of(va), mem);
+		vunmap(va);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, va);
+	__free_pages(page, order);
+}
+
 /*
  * Start of PUD_SIZE of memory that has page structs; 0 if there is none.  The
  * first PUD_SIZE does not count, parts of it are not memory on some machines.
@@ -891,6 +1010,26 @@ static void maps_orig_nents(struct kunit *test)
 	mem->sgt.orig_nents = 16;
 	expect_mapping(test, va, mem, PAGE_KERNEL);
 	unmap(test, va, 7);
+}
+
+/* The byte before the area and the one behind it, wherever in a leaf it starts. */
+static void traps_who_leaves_the_area(struct kunit *test)
+{
+	struct memory *mem = memory_alloc(test, *(const struct layout *)test->param_value);
+	const unsigned long size = mem->nr_pages << PAGE_SHIFT;
+	enum vmap_user user;
+	char c, *va;
+
+	for (user = USER_PAGES; user <= USER_SG; user++) {
+		va = map(test, mem, user, PAGE_KERNEL);
+		KUNIT_EXPECT_EQ(test, copy_from_kernel_nofault(&c, va, 1), 0);
+		KUNIT_EXPECT_EQ(test, copy_from_kernel_nofault(&c, va + size - 1, 1), 0);
+		KUNIT_EXPECT_NE(test, copy_from_kernel_nofault(&c, va - 1, 1), 0);
+		KUNIT_EXPECT_NE(test, copy_from_kernel_nofault(&c, va + size, 1), 0);
+		KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(va - 1, &c, 1), 0);
+		KUNIT_EXPECT_NE(test, copy_to_kernel_nofault(va + size, &c, 1), 0);
+		unmap(test, va, mem->nr_pages);
+	}
 }
 
 /* An entry may begin at any page, and be longer than a leaf without holding one. */
@@ -1376,6 +1515,49 @@ static void drops_pte_block_unmapped_in_part(struct kunit *test)
 	expect_dropped(test, shift);
 }
 
+/* Reads @size bytes at @addr as /proc/kcore does: what is not mapped is zero. */
+static void read_as_kcore(struct kunit *test, const void *addr, unsigned long size)
+{
+	void *buf = kvmalloc(size, GFP_KERNEL);
+	struct kvec vec = { .iov_base = buf, .iov_len = size };
+	struct iov_iter iter;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, size);
+	KUNIT_EXPECT_EQ(test, vread_iter(&iter, addr, size), size);
+	kvfree(buf);
+}
+
+static const struct variant allocations[] = { { "of_pages", 0 }, { "of_leaves", 1 } };
+
+KUNIT_ARRAY_PARAM_DESC(allocation, allocations, name);
+
+/*
+ * The only one who unmaps a part of an area: vrealloc(), of one that has pages only.
+ * It must not have leaves then, or more than that part is gone.
+ */
+static void shrinks_an_allocation(struct kunit *test)
+{
+	const unsigned long size = 3 * PMD_SIZE, rest = PMD_SIZE + 5 * PAGE_SIZE + 100;
+	unsigned long i;
+	char *p;
+
+	if (size > totalram_pages() * PAGE_SIZE / 4)
+		kunit_skip(test, "not enough memory");
+	p = variant_of(test) ? vmalloc_huge(size, GFP_KERNEL) : vmalloc(size);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	for (i = 0; i < size; i += PAGE_SIZE)
+		*(unsigned long *)(p + i) = i;
+	KUNIT_EXPECT_PTR_EQ(test, (char *)vrealloc(p, rest, GFP_KERNEL), p);
+	for (i = 0; i < rest && *(unsigned long *)(p + i) == i; i += PAGE_SIZE)
+		;
+	KUNIT_EXPECT_GE_MSG(test, i, rest, "page %lu is lost", i / PAGE_SIZE);
+	read_as_kcore(test, p, rest);
+	vfree(p);
+	expect_unmapped(test, address_of(p), size);
+	vm_unmap_aliases();
+}
+
 /* Where there is no aligned room */
 
 static struct vm_struct *held_areas;
@@ -1454,6 +1636,9 @@ static void maps_to_unaligned_hole(struct kunit *test)
 static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE_PARAM(maps_pages, layout_gen_params),
 	KUNIT_CASE_PARAM(maps_sg, layout_gen_params),
+	KUNIT_CASE_PARAM(maps_every_permutation, user_gen_params),
+	KUNIT_CASE_PARAM(maps_a_gigabyte, user_gen_params),
+	KUNIT_CASE(maps_high_order_that_is_not_compound),
 	KUNIT_CASE_PARAM(maps_pud_leaf, user_gen_params),
 	KUNIT_CASE_PARAM(maps_high_memory, user_gen_params),
 	KUNIT_CASE(maps_high_physical_range),
@@ -1461,6 +1646,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(maps_blocks),
 	KUNIT_CASE(limits_leaf_size),
 	KUNIT_CASE_PARAM(keeps_prot, user_gen_params),
+	KUNIT_CASE_PARAM(traps_who_leaves_the_area, layout_gen_params),
 	KUNIT_CASE(maps_orig_nents),
 	KUNIT_CASE(aligns_for_entry_that_holds_leaf),
 	KUNIT_CASE(rejects_nothing_and_too_many_pages),
@@ -1482,6 +1668,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(keeps_table_from_ptdump),
 	KUNIT_CASE(drops_leaf_unmapped_in_part),
 	KUNIT_CASE(drops_pte_block_unmapped_in_part),
+	KUNIT_CASE_PARAM(shrinks_an_allocation, allocation_gen_params),
 	KUNIT_CASE_PARAM(maps_to_unaligned_hole, user_gen_params),
 	{}
 };

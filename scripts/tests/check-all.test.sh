@@ -27,6 +27,7 @@ for arg; do
 	ARCH=*) name=$name-${arg#*=} ;;
 	SCOPE=*) scope=${arg#*=} ;;
 	check) step=check ;;
+	check-clients) step=clients ;;
 	kernels) step=build ;;
 	esac
 done
@@ -90,6 +91,23 @@ echo 'exit 2' >check-7.3-arm64
 check "a check that is cut short" sums '2 passed, 1 failed' ': 7.3-arm64: make check passes$' \
 	6.12-x86_64 7.3-arm64
 rm check-7.3-arm64
+
+# full LINE ERE NAME...: sums, with FULL=1
+full() {
+	export FULL=1
+	sums "$@"
+	status=$?
+	unset FULL
+	return $status
+}
+check "clients that do not run are a failure, with FULL=1" full '2 passed, 1 failed' \
+	'6.12-x86_64: clients run$' 6.12-x86_64 7.3-arm64
+# shellcheck disable=SC2016,SC2028 # for the make above
+echo 'mkdir -p "$OUT/$name/clients"; printf "1..1\nok 1 - one\n" >"$OUT/$name/clients/clients.tap"' \
+	>clients-6.12-x86_64
+check "clients of the first count, with FULL=1" full '3 passed, 0 failed' \
+	'^check-all: 7.3-arm64: checked' 6.12-x86_64 7.3-arm64
+rm clients-6.12-x86_64
 
 # interrupted: the build in the background ends as well
 # shellcheck disable=SC2016

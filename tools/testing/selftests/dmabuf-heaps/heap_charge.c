@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -79,6 +80,47 @@ TEST_F(group, pays_for_a_buffer_while_there_is_one)
 		TH_LOG("%lld bytes", bytes);
 	ASSERT_EQ(0, close(dmabuf));
 	EXPECT_GT((long long)BUFFER_BYTES / 2, charged_bytes() - before);
+}
+
+/* The one who allocates is charged, wherever the process and its buffer go. */
+TEST_F(group, still_pays_when_the_process_has_moved)
+{
+	const long long before = charged_bytes();
+	const int dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
+	long long bytes;
+
+	ASSERT_LE(0, dmabuf);
+	ASSERT_EQ(0, write_file(CGROUPS "/cgroup.procs", "0"));
+	bytes = charged_bytes() - before;
+	EXPECT_EQ(self->accounting, bytes >= (long long)BUFFER_BYTES)
+		TH_LOG("%lld bytes", bytes);
+	ASSERT_EQ(0, close(dmabuf));
+	EXPECT_GT((long long)BUFFER_BYTES / 2, charged_bytes() - before);
+}
+
+/* The charge keeps what is left of the group, and the buffer is as good as before. */
+TEST_F(group, may_be_removed_before_its_buffer)
+{
+	const int dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
+	struct dmabuf_vmap_result res = {};
+	const int test = open_vmap_test();
+	char *map;
+
+	ASSERT_LE(0, dmabuf);
+	ASSERT_EQ(0, write_file(CGROUPS "/cgroup.procs", "0"));
+	ASSERT_EQ(0, rmdir(GROUP));
+	map = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	memset(map, 1, BUFFER_BYTES);
+	if (test >= 0)
+		EXPECT_EQ(0, vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_HASH, 0, &res));
+	EXPECT_EQ(res.device_hash, res.kernel_hash);
+	EXPECT_EQ(0, munmap(map, BUFFER_BYTES));
+	close(test);
+	ASSERT_EQ(0, close(dmabuf));
+	/* For the end of the test. */
+	ASSERT_EQ(0, mkdir(GROUP, 0755));
+	EXPECT_GT((long long)BUFFER_BYTES / 2, charged_bytes());
 }
 
 /* Nobody is killed for it, either. */

@@ -552,10 +552,12 @@ int main(int argc, char **argv)
 	ksft_print_msg("seed %llu\n", first_seed);
 	make_args();
 
+	set_dma_errors("0");
 	dmabufs = count_dmabufs();
 	choices = run(fuzzers, REPEATED_CALLS);
 	ksft_test_result(run(fuzzers, REPEATED_CALLS) == choices, "a seed repeats all choices\n");
 	lost = lost_by_run(fuzzers, calls, &choices);
+	set_dma_errors("1");
 	for (int i = 0; i < NR_THREADS; i++) {
 		done += fuzzers[i].done;
 		for (int kind = 0; kind < NR_KINDS; kind++)

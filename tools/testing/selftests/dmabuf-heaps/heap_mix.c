@@ -672,9 +672,11 @@ int main(int argc, char **argv)
 	ksft_set_plan(5);
 	ksft_print_msg("seed %llu\n", first_seed);
 	mix.has_vkms = !vkms_open(&mix.vkms);
+	set_dma_errors("0");
 	start_workers(threads);
 	run_minutes(seconds, &first, &last);
 	ksft_print_msg("choices of the first %d rounds: %llx\n", TOLD_ROUNDS, end_workers());
+	set_dma_errors("1");
 	ksft_print_msg("%lld pages lost, %lld buffers left\n",
 		       lost_pages(&first.memory, &last.memory),
 		       last.dmabufs - first.dmabufs);

@@ -160,6 +160,16 @@ static inline int write_file(const char *file, const char *text)
 	return ret;
 }
 
+/*
+ * How many more errors DMA debugging may show, if the kernel has it.  It takes a buffer
+ * that is mapped for two devices for one: 6.12 always, 7.3 where devices are not
+ * coherent.
+ */
+static inline void set_dma_errors(const char *nr)
+{
+	write_file("/sys/kernel/debug/dma-api/num_errors", nr);
+}
+
 /* Bytes that are free in blocks of @min_order pages and more. */
 struct buddies {
 	int min_order;

@@ -79,6 +79,12 @@ static int read_page_tables(const struct shared *shared)
 	return read_all("/sys/kernel/debug/kernel_page_tables");
 }
 
+/* Walks all of the kernel's tables as well, for pages that can be written and run. */
+static int read_wx_check(const struct shared *shared)
+{
+	return read_all("/sys/kernel/debug/check_wx_pages");
+}
+
 static int read_vmallocinfo(const struct shared *shared)
 {
 	return read_all("/proc/vmallocinfo");
@@ -140,6 +146,7 @@ static const struct {
 	int (*read)(const struct shared *shared);
 } readers[] = {
 	{ "page tables", read_page_tables },
+	{ "check of W^X", read_wx_check },
 	{ "/proc/kcore", read_kcore },
 	{ "/proc/vmallocinfo", read_vmallocinfo },
 };
@@ -500,9 +507,9 @@ TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 }
 
 /* One buffer: x86 splits its leaves of the direct mapping as well, once. */
-static int protect_in_part(int test, int dmabuf, struct shared *shared, int rounds)
+static int protect_in_part(int test, int dmabuf, struct shared *shared, int first, int rounds)
 {
-	for (int i = 0; i < rounds; i++) {
+	for (int i = first; i < first + rounds; i++) {
 		const size_t page = i * 37 % (BUFFER_BYTES / page_size());
 
 		if (hold_mapping(test, dmabuf, shared, BUFFER_BYTES))
@@ -521,13 +528,34 @@ TEST_F_TIMEOUT(mapping, loses_no_table_of_a_split_leaf, TIME_LIMIT)
 	struct memory before, after;
 	long long lost;
 
-	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, LEAK_ROUNDS / 4));
+	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, 0, LEAK_ROUNDS / 4));
 	uncounted_pages(&before);
-	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, LEAK_ROUNDS));
+	ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, 0, LEAK_ROUNDS));
 	uncounted_pages(&after);
 	lost = lost_pages(&before, &after);
 	EXPECT_GE(LOST_PAGES, lost);
 	TH_LOG("%lld pages fewer are free, %lld are lost", before.free - after.free, lost);
+}
+
+/* Leaves are split, on one CPU, while all of them map and unmap others nearby. */
+TEST_F_TIMEOUT(mapping, is_protected_in_part_while_others_are_mapped, TIME_LIMIT)
+{
+	const pid_t others = fork();
+	int status = -1, rounds = 0;
+
+	if (!others) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(on_all_cpus(vmap_on));
+	}
+	ASSERT_LT(0, others);
+	do {
+		ASSERT_EQ(0, protect_in_part(self->test, self->dmabuf, self->shared, rounds, 1))
+			TH_LOG("round %d: %s", rounds, strerror(errno));
+		rounds++;
+	} while (is_alive(others));
+	EXPECT_EQ(others, waitpid(others, &status, 0));
+	EXPECT_EQ(0, status);
+	TH_LOG("%d rounds", rounds);
 }
 
 /* Leaves replace page tables, and others may be walking these. */

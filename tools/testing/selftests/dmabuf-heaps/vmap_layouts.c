@@ -56,7 +56,8 @@ static const struct layout layouts[] = {
 
 /*
  * Runs that are apart, not measured unless they are asked for, all at once by "runs".
- * With an a, those of a power of two are aligned to their size.
+ * With an a, those of a power of two are aligned to their size.  Last, runs of all
+ * these lengths, at random.
  */
 static const struct layout runs[] = {
 	{ "run1a", .pages = 1 },
@@ -83,6 +84,8 @@ static const struct layout runs[] = {
 	{ "run512", .pages = 512, .skip = 1 },
 	{ "run513a", .pages = 513 },
 	{ "run513", .pages = 513, .skip = 1 },
+	{ "mixeda", DMABUF_VMAP_LAYOUT_MIXED, .pages = 1 },
+	{ "mixed", DMABUF_VMAP_LAYOUT_MIXED, .pages = 1, .skip = 1 },
 };
 
 static const struct { const char *name; __u32 value; } entries[] = {
