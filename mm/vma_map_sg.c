@@ -3,8 +3,8 @@
  * User mappings of the memory of an sg_table.
  *
  * The memory is seen as runs, one for each entry of the table.  A mapping is filled
- * one PMD after the other: with a leaf, with a new page table, which is filled
- * before anybody sees it, or in a page table that is there already.
+ * one PMD after the other: with a leaf, or with a page table, which is looked up
+ * and locked once for all the runs that it has room for.
  *
  * A leaf is a special PMD.  Splitting it drops it, as that of any file, so there are
  * leaves only where a fault can bring back what was there.
@@ -78,158 +78,57 @@ static bool sg_run_start(struct sg_run *run, const struct sg_table *sgt,
 
 #ifdef CONFIG_MMU
 
-/* Dirty if it may be written: not all CPUs set that bit themselves. */
-static inline pte_t make_pte(const struct vm_area_struct *vma,
-			     unsigned long pfn, pgprot_t prot)
+/*
+ * Dirty from the start if it may be written: not all CPUs set that bit themselves.
+ * Where there are leaves, protections have it.
+ */
+static pgprot_t vma_prot(const struct vm_area_struct *vma, pgprot_t prot)
 {
-	const pte_t pte = pte_mkspecial(pfn_pte(pfn, prot));
-
-	return vma->vm_flags & VM_WRITE ? pte_mkdirty(pte) : pte;
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) ||
+	    !(vma->vm_flags & VM_WRITE))
+		return prot;
+	return pte_pgprot(pte_mkdirty(pfn_pte(0, prot)));
 }
 
 /*
  * Unmapping takes special PTEs one by one, so set them one by one: arm64 would
  * make contiguous PTEs of them otherwise, and then have to undo these.
  */
-static void map_pages(struct vm_area_struct *vma, unsigned long addr,
-		      pte_t *ptep, unsigned long pfn, unsigned long nr_pages,
-		      pgprot_t prot)
+static void map_pages(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+		      unsigned long pfn, unsigned long nr_pages, pgprot_t prot)
 {
 	const unsigned long end = pfn + nr_pages;
 
-	for (; pfn != end; pfn++, ptep++, addr += PAGE_SIZE) {
-		if (pte_none(ptep_get(ptep)))
-			set_pte_at(vma->vm_mm, addr, ptep,
-				   make_pte(vma, pfn, prot));
-	}
+	for (; pfn != end; pfn++, ptep++, addr += PAGE_SIZE)
+		set_pte_at(mm, addr, ptep, pte_mkspecial(pfn_pte(pfn, prot)));
 }
 
-typedef void (*map_pages_t)(struct vm_area_struct *vma, unsigned long addr,
-			    pte_t *ptep, unsigned long pfn,
-			    unsigned long nr_pages, pgprot_t prot);
-
-/* Fill one page table, up to @end. */
-static __always_inline int fill_table(struct vm_area_struct *vma, pte_t *ptep,
-				      unsigned long addr, unsigned long end,
-				      struct sg_run *run, pgprot_t prot,
-				      map_pages_t map)
+/* Fill one page table, up to @end.  Not inlined: its loop needs the registers. */
+static noinline int map_table(struct mm_struct *mm, unsigned long addr,
+			      unsigned long end, struct sg_run *run,
+			      pgprot_t prot)
 {
-	unsigned long nr;
-
-	for (; addr != end; addr += nr << PAGE_SHIFT, ptep += nr) {
-		if (!run->nr_pages && !sg_run_next(run))
-			return -ENXIO;
-		nr = min(run->nr_pages, (end - addr) >> PAGE_SHIFT);
-		map(vma, addr, ptep, run->pfn, nr, prot);
-		sg_run_skip(run, nr);
-	}
-	return 0;
-}
-
-/* Map where there is a page table, what is empty of it. */
-static noinline int map_old_table(struct vm_area_struct *vma, pmd_t *pmd,
-				  unsigned long addr, unsigned long end,
-				  struct sg_run *run, pgprot_t prot)
-{
+	unsigned long left = (end - addr) >> PAGE_SHIFT, nr;
+	pte_t *first, *ptep;
 	spinlock_t *ptl;	/* of the table */
-	pte_t *ptep;
-	int err;
 
-	ptep = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
-	if (!ptep)
-		return -EAGAIN;
-	lazy_mmu_mode_enable();
-	err = fill_table(vma, ptep, addr, end, run, prot, map_pages);
-	lazy_mmu_mode_disable();
-	pte_unmap_unlock(ptep, ptl);
-	return err;
-}
-
-#if defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && !defined(CONFIG_PAGE_TABLE_CHECK)
-
-/*
- * Plain stores, as nobody sees the table.  The PTEs of contiguous frames differ by
- * the same value, unless the frame number is in two parts of a PTE, and what is
- * carried from one is lost to the other.
- */
-static void map_new_pages(struct vm_area_struct *vma, unsigned long addr,
-			  pte_t *ptep, unsigned long pfn,
-			  unsigned long nr_pages, pgprot_t prot)
-{
-	const pteval_t first = pte_val(make_pte(vma, pfn, prot));
-	pte_t *const end = ptep + nr_pages;
-	pteval_t val, step;
-
-	*ptep++ = __pte(first);
-	if (ptep == end)
-		return;
-
-	val = pte_val(make_pte(vma, pfn + 1, prot));
-	step = val - first;
-	if (first + (nr_pages - 1) * step ==
-	    pte_val(make_pte(vma, pfn + nr_pages - 1, prot))) {
-		for (; ptep != end; ptep++, val += step)
-			*ptep = __pte(val);
-	} else {
-		for (; ptep != end; ptep++)
-			*ptep = make_pte(vma, ++pfn, prot);
-	}
-}
-
-/*
- * Map by a page table that nobody has seen yet: it needs no lock, and only what is
- * not filled has to be cleared.  Changes nothing if there is a table by then.
- */
-static noinline int map_new_table(struct vm_area_struct *vma, pmd_t *pmd,
-				  unsigned long addr, unsigned long end,
-				  struct sg_run *run, pgprot_t prot)
-{
-	pgtable_t table = __pte_alloc_one(vma->vm_mm, GFP_PGTABLE_USER & ~__GFP_ZERO);
-	const unsigned long first = pte_index(addr), last = pte_index(end - 1);
-	const struct sg_run start = *run;
-	pte_t *ptes;
-	int err;
-
-	if (!table)
+	first = get_locked_pte(mm, addr, &ptl);
+	if (!first)
 		return -ENOMEM;
-	ptes = page_address(table);
-	memset(ptes, 0, first * sizeof(*ptes));
-	memset(ptes + last + 1, 0, (PTRS_PER_PTE - 1 - last) * sizeof(*ptes));
-	err = fill_table(vma, ptes + first, addr, end, run, prot, map_new_pages);
-	if (!err)
-		pmd_install(vma->vm_mm, pmd, &table);
-	if (!table)
-		return 0;
-	pte_free(vma->vm_mm, table);
-	*run = start;
-	return err ?: -EAGAIN;
-}
 
-#else
-
-static int map_new_table(struct vm_area_struct *vma, pmd_t *pmd,
-			 unsigned long addr, unsigned long end,
-			 struct sg_run *run, pgprot_t prot)
-{
-	return pte_alloc(vma->vm_mm, pmd) ? -ENOMEM : -EAGAIN;
-}
-
-#endif
-
-/*
- * Returns -EAGAIN if there was a table that is gone by now, as one that is empty may
- * be while only its VMAs are locked, or a leaf in its place.
- */
-static int map_table(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
-		     unsigned long end, struct sg_run *run, pgprot_t prot)
-{
-	int err = -EAGAIN;
-
-	if (pmd_none(*pmd))
-		err = map_new_table(vma, pmd, addr, end, run, prot);
-	if (err == -EAGAIN)
-		err = map_old_table(vma, pmd, addr, end, run, prot);
-	return err;
+	lazy_mmu_mode_enable();
+	for (ptep = first; left; left -= nr) {
+		if (!run->nr_pages && !sg_run_next(run))
+			break;
+		nr = min(run->nr_pages, left);
+		map_pages(mm, addr, ptep, run->pfn, nr, prot);
+		sg_run_skip(run, nr);
+		addr += nr << PAGE_SHIFT;
+		ptep += nr;
+	}
+	lazy_mmu_mode_disable();
+	pte_unmap_unlock(first, ptl);
+	return left ? -ENXIO : 0;
 }
 
 static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
@@ -256,42 +155,29 @@ static bool vma_may_have_leaves(struct vm_area_struct *vma, unsigned long pgoff)
 				       PMD_ORDER);
 }
 
-/*
- * Map by a leaf what is from @addr to @end, if the run goes on that far.  A leaf that
- * is there already may be written after a fault for that.
- */
-static bool map_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
-		     unsigned long end, struct sg_run *run, pgprot_t prot,
-		     bool write)
+/* Set a leaf, or let one be written that is there. */
+static bool set_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
+		     unsigned long pfn, pgprot_t prot, bool write)
 {
-	spinlock_t *ptl;	/* of the table */
-	pmd_t entry;
+	spinlock_t *ptl = pmd_lock(vma->vm_mm, pmd);	/* of the table */
+	pmd_t entry = *pmd;
+	bool is_leaf = true;
 
-	if (end - addr != PMD_SIZE || run->nr_pages < PMD_PAGES ||
-	    run->pfn % PMD_PAGES)
-		return false;
-
-	ptl = pmd_lock(vma->vm_mm, pmd);
-	entry = *pmd;
 	if (pmd_none(entry)) {
-		entry = pmd_mkspecial(pmd_mkhuge(pfn_pmd(run->pfn, prot)));
-		if (vma->vm_flags & VM_WRITE)
-			entry = pmd_mkdirty(entry);
+		entry = pmd_mkspecial(pmd_mkhuge(pfn_pmd(pfn, prot)));
 		if (write)
 			entry = maybe_pmd_mkwrite(pmd_mkyoung(entry), vma);
 		set_pmd_at(vma->vm_mm, addr, pmd, entry);
 		update_mmu_cache_pmd(vma, addr, pmd);
 	} else if (!pmd_trans_huge(entry)) {
-		spin_unlock(ptl);
-		return false;
+		is_leaf = false;
 	} else if (write) {
 		entry = maybe_pmd_mkwrite(pmd_mkyoung(pmd_mkdirty(entry)), vma);
 		if (pmdp_set_access_flags(vma, addr, pmd, entry, 1))
 			update_mmu_cache_pmd(vma, addr, pmd);
 	}
 	spin_unlock(ptl);
-	sg_run_skip(run, PMD_PAGES);
-	return true;
+	return is_leaf;
 }
 
 #else /* !CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
@@ -301,34 +187,37 @@ static bool vma_may_have_leaves(struct vm_area_struct *vma, unsigned long pgoff)
 	return false;
 }
 
-static bool map_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
-		     unsigned long end, struct sg_run *run, pgprot_t prot,
-		     bool write)
+static bool set_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
+		     unsigned long pfn, pgprot_t prot, bool write)
 {
 	return false;
 }
 
 #endif /* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
 
-/* Map what the mapping has of one PMD. */
-static int map_pmd(struct vm_area_struct *vma, unsigned long addr,
-		   unsigned long end, struct sg_run *run, pgprot_t prot,
-		   bool leaves)
+/*
+ * Map by a leaf what is from @addr to @end.  Returns 0, -ENOMEM, or -EAGAIN if it has
+ * to be PTEs.
+ */
+static int map_leaf(struct vm_area_struct *vma, unsigned long addr,
+		    unsigned long end, struct sg_run *run, pgprot_t prot)
 {
-	pmd_t *pmd = alloc_pmd(vma->vm_mm, addr);
-	int err;
+	pmd_t *pmd;
 
-	if (!pmd)
-		return -ENOMEM;
+	if (end - addr != PMD_SIZE)
+		return -EAGAIN;
 	if (!run->nr_pages && !sg_run_next(run))
 		return -ENXIO;
-	if (leaves && map_leaf(vma, pmd, addr, end, run, prot, false))
-		return 0;
-	/* No leaf of others is in the way: it would reach out of their VMA. */
-	do {
-		err = map_table(vma, pmd, addr, end, run, prot);
-	} while (err == -EAGAIN);
-	return err;
+	if (run->nr_pages < PMD_PAGES || run->pfn % PMD_PAGES)
+		return -EAGAIN;
+
+	pmd = alloc_pmd(vma->vm_mm, addr);
+	if (!pmd)
+		return -ENOMEM;
+	if (!set_leaf(vma, pmd, addr, run->pfn, prot, false))
+		return -EAGAIN;
+	sg_run_skip(run, PMD_PAGES);
+	return 0;
 }
 
 static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
@@ -341,9 +230,12 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	flush_cache_range(vma, vma->vm_start, vma->vm_end);
 	leaves = vma_may_have_leaves(vma, pgoff);
+	prot = vma_prot(vma, prot);
 	for (addr = vma->vm_start; !err && addr != vma->vm_end; addr = next) {
 		next = pmd_addr_end(addr, vma->vm_end);
-		err = map_pmd(vma, addr, next, run, prot, leaves);
+		err = leaves ? map_leaf(vma, addr, next, run, prot) : -EAGAIN;
+		if (err == -EAGAIN)
+			err = map_table(vma->vm_mm, addr, next, run, prot);
 	}
 	/*
 	 * No page is referenced, and the caller may free them all.  Leaves have to
@@ -353,6 +245,30 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 		zap_special_vma_range(vma, vma->vm_start,
 				      vma->vm_end - vma->vm_start);
 	return err;
+}
+
+/* Fill what is empty of a page table, the one that the fault has brought if need be. */
+static void fault_table(struct vm_fault *vmf, unsigned long addr,
+			unsigned long pfn, unsigned long nr_pages, pgprot_t prot)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	const unsigned long end = pfn + nr_pages;
+	pte_t *first, *ptep;
+	spinlock_t *ptl;	/* of the table */
+
+	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
+		pmd_install(mm, vmf->pmd, &vmf->prealloc_pte);
+	first = pte_offset_map_lock(mm, vmf->pmd, addr, &ptl);
+	if (!first)
+		return;		/* a leaf by now, or nothing again */
+	lazy_mmu_mode_enable();
+	for (ptep = first; pfn != end; pfn++, ptep++, addr += PAGE_SIZE) {
+		if (pte_none(ptep_get(ptep)))
+			set_pte_at(mm, addr, ptep,
+				   pte_mkspecial(pfn_pte(pfn, prot)));
+	}
+	lazy_mmu_mode_disable();
+	pte_unmap_unlock(first, ptl);
 }
 
 /**
@@ -370,8 +286,8 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
  * has the page of the fault.  The page offset of the mapping is that in the table.
  *
  * Context: From ->fault() and, with its order, ->huge_fault().
- * Return: VM_FAULT_NOPAGE, VM_FAULT_FALLBACK for what a fault on a page is to do, or
- * VM_FAULT_OOM.
+ * Return: VM_FAULT_NOPAGE, also if the access has to fault again, or
+ * VM_FAULT_FALLBACK if there can be no leaf.
  */
 vm_fault_t vmf_map_leaf(struct vm_fault *vmf, unsigned long pfn,
 			unsigned int order, pgprot_t prot)
@@ -384,21 +300,14 @@ vm_fault_t vmf_map_leaf(struct vm_fault *vmf, unsigned long pfn,
 					 PMD_PAGES - pte_index(vmf->address),
 					 (vma->vm_end - vmf->address) >> PAGE_SHIFT);
 	const unsigned long addr = vmf->address - (before << PAGE_SHIFT);
-	const unsigned long end = vmf->address + (after << PAGE_SHIFT);
-	struct sg_run run = {
-		.pfn = pfn + page - before,
-		.nr_pages = before + after,
-	};
 
-	if (order && order != PMD_ORDER)
+	prot = vma_prot(vma, prot);
+	if (!order)
+		fault_table(vmf, addr, pfn + page - before, before + after, prot);
+	else if (order != PMD_ORDER || before + after != PMD_PAGES ||
+		 !set_leaf(vma, vmf->pmd, addr, pfn, prot,
+			   vmf->flags & FAULT_FLAG_WRITE))
 		return VM_FAULT_FALLBACK;
-	if (order && map_leaf(vma, vmf->pmd, addr, end, &run, prot,
-			      vmf->flags & FAULT_FLAG_WRITE))
-		return VM_FAULT_NOPAGE;
-	if (order && !pmd_none(*vmf->pmd))
-		return VM_FAULT_FALLBACK;
-	if (map_table(vma, vmf->pmd, addr, end, &run, prot) == -ENOMEM)
-		return VM_FAULT_OOM;
 	return VM_FAULT_NOPAGE;
 }
 EXPORT_SYMBOL_GPL(vmf_map_leaf);

@@ -69,8 +69,7 @@ function parts_of_stock(whole, blocks, pages) {
 	of_stock("sg", "page", "vmap", PAGE, 1)
 }
 
-# Mappings of user space: 64 leaves for 128 MiB, whatever the kernel, and no table
-# that is filled anew costs more than a few instructions for each PTE
+# Mappings of user space: 64 leaves for 128 MiB, whatever the kernel
 function user_space() {
 	at_most("kernel", "fresh", "mmap", SIZE, 30000)
 	at_most("kernel", "fresh", "munmap", SIZE, 40000)

@@ -184,7 +184,7 @@ function header(title, second, n, m,    i, j) {
 }
 
 function second_width(second) {
-	return second == "layout" ? 19 : second == "user" ? 33 : 37
+	return second == "layout" ? 25 : second == "user" ? 33 : 37
 }
 
 # How a line begins
@@ -194,7 +194,7 @@ function name(user, f) {
 	else if (user == "test_vmalloc")
 		printf "%-8s %-37s", size_of(f[3]), f[4]
 	else
-		printf "%-8s %-12s %-6s", size_of(f[3]), f[2], f[4]
+		printf "%-8s %-12s %-12s", size_of(f[3]), f[2], f[4]
 }
 
 function show(mode, value) {
@@ -268,7 +268,8 @@ function row(label, user, layout, op, bytes,    key, i, line, stock) {
 # What the README and a cover letter show: instructions, or time if none are counted
 function write_markdown(    i, n, op, sizes) {
 	title["fork"] = "fork, what it takes more"
-	title["refault"] = "fault after a split, of 2 MiB"
+	title["refault"] = "fault after a split, a leaf of 2 MiB"
+	title["refault-ptes"] = "fault after a split, 511 PTEs"
 	md_mode = ("icount", "kernel") in measured ? "icount" : "wall"
 	printf "| %-8s | %-36s |", "size", "operation" > md
 	for (i = 1; i <= nvariants; i++)
@@ -280,7 +281,7 @@ function write_markdown(    i, n, op, sizes) {
 	n = split("4096 65536 1048576 8388608 134217728 1073741824", sizes, " ")
 	for (i = 1; i <= n; i++)
 		row("vmap", "kernel", "fresh", "vmap", sizes[i])
-	n = split("vunmap mmap munmap fork refault alloc free", op, " ")
+	n = split("vunmap mmap munmap fork refault refault-ptes alloc free", op, " ")
 	for (i = 1; i <= n; i++)
 		row(op[i] in title ? title[op[i]] : op[i], "kernel", "fresh", op[i], 134217728)
 	row("mmap", "kernel", "fresh", "mmap", 4096)

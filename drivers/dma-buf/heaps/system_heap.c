@@ -67,7 +67,7 @@ struct system_heap_priv {
  * @sg_table: the memory, in the order in which everyone sees it
  * @vmap_cnt: users of the kernel mapping
  * @vaddr: the kernel mapping, while @vmap_cnt is not 0
- * @leaves: what leaves in user space map, NULL before the first
+ * @leaves: what leaves in user space map, NULL before the first fault
  * @cc_shared: see struct system_heap_priv
  */
 struct system_heap_buffer {
@@ -532,6 +532,24 @@ static struct heap_leaves *heap_leaves_alloc(const struct sg_table *table,
 	return leaves;
 }
 
+/* Once for each buffer, by the first fault. */
+static const struct heap_leaves *
+system_heap_leaves(struct system_heap_buffer *buffer)
+{
+	struct heap_leaves *leaves = READ_ONCE(buffer->leaves), *first;
+
+	if (leaves)
+		return leaves;
+	leaves = heap_leaves_alloc(&buffer->sg_table, buffer->len);
+	if (!leaves)
+		return NULL;
+	first = cmpxchg(&buffer->leaves, NULL, leaves);
+	if (!first)
+		return leaves;
+	kvfree(leaves);
+	return first;
+}
+
 /*
  * A leaf that has been split.  Importers may put data of theirs into the VMA, but it
  * keeps the file of the dma-buf.
@@ -540,10 +558,12 @@ static vm_fault_t system_heap_huge_fault(struct vm_fault *vmf,
 					 unsigned int order)
 {
 	const struct dma_buf *dmabuf = vmf->vma->vm_file->private_data;
-	const struct system_heap_buffer *buffer = dmabuf->priv;
-	const struct heap_leaves *leaves = buffer->leaves;
+	struct system_heap_buffer *buffer = dmabuf->priv;
+	const struct heap_leaves *leaves = system_heap_leaves(buffer);
 	const unsigned long block = vmf->pgoff >> HEAP_PMD_ORDER;
 
+	if (!leaves)
+		return VM_FAULT_OOM;
 	if (block >= leaves->nr || leaves->pfn[block] == NO_LEAF)
 		return VM_FAULT_SIGBUS;
 	return vmf_map_leaf(vmf, leaves->pfn[block], order,
@@ -563,31 +583,19 @@ static const struct vm_operations_struct system_heap_vm_ops = {
 /*
  * Whether a mapping may have leaves.  An importer that counts its mappings keeps its
  * operations, which know of no leaf.  A private mapping is made by remap_pfn_range().
- * Where there is no memory to remember what they map, there are none, either.
  */
-static bool system_heap_may_fault(struct system_heap_buffer *buffer,
-				  struct vm_area_struct *vma)
+static bool system_heap_may_fault(const struct vm_area_struct *vma)
 {
-	struct heap_leaves *leaves;
-
-	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) ||
-	    vma_pages(vma) < HEAP_PMD_PAGES || vma_is_cow_mapping(vma) ||
-	    (vma->vm_ops && vma->vm_ops->close))
-		return false;
-	if (READ_ONCE(buffer->leaves))
-		return true;
-
-	leaves = heap_leaves_alloc(&buffer->sg_table, buffer->len);
-	if (leaves && cmpxchg(&buffer->leaves, NULL, leaves))
-		kvfree(leaves);		/* someone else was faster */
-	return leaves;
+	return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) &&
+	       vma_pages(vma) >= HEAP_PMD_PAGES && !vma_is_cow_mapping(vma) &&
+	       !(vma->vm_ops && vma->vm_ops->close);
 }
 
 static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
 
-	if (system_heap_may_fault(buffer, vma))
+	if (system_heap_may_fault(vma))
 		vma->vm_ops = &system_heap_vm_ops;
 	return vma_map_sg(vma, &buffer->sg_table, vma->vm_pgoff,
 			  system_heap_pgprot(buffer, vma->vm_page_prot));

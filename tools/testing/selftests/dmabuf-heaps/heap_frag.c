@@ -315,7 +315,7 @@ static void test_buffers(void)
 static void print_times(int rounds)
 {
 	for (int op = 0; op < NR_OPS; op++) {
-		if (op == FORK || op == REFAULT)
+		if (op == FORK || op == REFAULT || op == REFAULT_PTES)
 			continue;
 		qsort(ns[op], rounds, sizeof(*ns[op]), compare_ns);
 		ksft_print_msg("bench\tkernel\tfragmented\t%s\t%lu\t%d\t%llu\t%llu\t%llu\n",

@@ -1012,7 +1012,7 @@ TEST_F(mapping, may_be_used_while_it_is_split)
 TEST_F(mapping, may_be_used_while_its_neighbours_change)
 {
 	const size_t part = self->leaf / self->page, rest = self->bytes - self->leaf;
-	char *next = self->map + self->leaf, *to = find_hole(self->bytes, self->leaf);
+	char *next = self->map + self->leaf, *to;
 	struct worker workers[2];
 	bool stop = false;
 
@@ -1023,6 +1023,7 @@ TEST_F(mapping, may_be_used_while_its_neighbours_change)
 		};
 		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
 	}
+	to = find_hole(self->bytes, self->leaf);	/* which no stack of theirs fills */
 	for (int i = 0; i < CHANGES / 4; i++) {
 		char *moved = to + i % 3 * self->page;
 

@@ -88,16 +88,42 @@ static __u64 fork_ns(void)
 	return child > 0 && waitpid(child, NULL, 0) == child ? ns : 0;
 }
 
-/* The last page is changed, the first read: where both are in one leaf, that is split. */
-static __u64 refault_ns(char *map, size_t bytes)
+static __u64 read_ns(char *at)
+{
+	const __u64 start = now_ns();
+
+	__atomic_load_n(at, __ATOMIC_RELAXED);
+	return now_ns() - start;
+}
+
+/* A page is protected: what is left of the leaf that it is in comes back as PTEs. */
+static __u64 refault_ptes_ns(char *map, size_t bytes)
 {
 	const size_t leaf = bytes < 2 * MIB ? bytes : 2 * MIB;
-	__u64 start;
 
 	mprotect(map + leaf - page_size(), page_size(), PROT_READ);
-	start = now_ns();
-	__atomic_load_n(map, __ATOMIC_RELAXED);
-	return now_ns() - start;
+	return read_ns(map);
+}
+
+/*
+ * All moves to where no leaf fits, which splits all of them, and to where they fit
+ * again.  Returns the time of the first read there, 0 on error.
+ */
+static __u64 refault_ns(char *map, size_t bytes)
+{
+	char *room = mmap(NULL, bytes + 4 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	char *fits = (char *)(((uintptr_t)room + 2 * MIB) & -(2 * MIB));
+	char *odd = fits + page_size();
+	__u64 ns = 0;
+
+	if (room == MAP_FAILED)
+		return 0;
+	if (mremap(map, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, odd) == odd &&
+	    mremap(odd, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, map) == map)
+		ns = read_ns(map);
+	munmap(room, bytes + 4 * MIB);
+	return ns;
 }
 
 static int time_mmap(struct bench *b, int dmabuf, size_t bytes,
@@ -119,6 +145,9 @@ static int time_mmap(struct bench *b, int dmabuf, size_t bytes,
 	b->ns[FORK][round] = with > without ? with - without : 1;
 
 	b->ns[REFAULT][round] = refault_ns(map, bytes);
+	if (!b->ns[REFAULT][round])
+		return failed("mremap");
+	b->ns[REFAULT_PTES][round] = refault_ptes_ns(map, bytes);
 	munmap(map, bytes);
 
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);

@@ -31,13 +31,14 @@
 #define TIME_LIMIT	900
 
 /* What is timed of a buffer. */
-enum op { ALLOC, MMAP, FORK, REFAULT, MUNMAP, VMAP, VUNMAP, FREE, NR_OPS };
+enum op { ALLOC, MMAP, FORK, REFAULT, REFAULT_PTES, MUNMAP, VMAP, VUNMAP, FREE, NR_OPS };
 
 static const char * const op_names[NR_OPS] = {
 	[ALLOC] = "alloc",
 	[MMAP] = "mmap",
 	[FORK] = "fork",	/* what it takes more with the buffer mapped */
-	[REFAULT] = "refault",	/* the next access when a page was protected beside it */
+	[REFAULT] = "refault",	/* a read of what was split, where a leaf fits again */
+	[REFAULT_PTES] = "refault-ptes",	/* or where it does not */
 	[MUNMAP] = "munmap",
 	[VMAP] = "vmap",
 	[VUNMAP] = "vunmap",
