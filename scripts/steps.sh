@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# steps.sh: have the patches of scripts/series/steps fit mm/vmap.c after an edit
-# steps.sh --write: write them as the commits of $OUT/steps have them
+# steps.sh [heap]: have the patches of scripts/series/steps fit mm/vmap.c after an edit,
+#	or those of scripts/series/heap-steps the system heap
+# steps.sh [heap] --write: write them as the commits of $OUT/steps have them, or those of
+#	$OUT/heap-steps
 #
 # $OUT/steps is a git repository in which each step is a commit, and the file before
 # the first step the root.  What was edited since the steps were written goes into
@@ -18,12 +20,12 @@ in_steps() {
 # chain: the root and a commit for each step, of the file that they were written for
 chain() {
 	blob=$(sed -n 's/^index .*\.\.\([0-9a-f]*\) .*/\1/p' "$(echo "$patches" | tail -n 1)")
-	git -C "$top" cat-file blob "$blob" >"$repo/mm/vmap.c" 2>/dev/null ||
-		die "mm/vmap.c of the last step is not in the repository: $blob"
+	git -C "$top" cat-file blob "$blob" >"$repo/$file" 2>/dev/null ||
+		die "$file of the last step is not in the repository: $blob"
 	for patch in $(echo "$patches" | tac); do
 		in_steps apply -R "$patch"
 	done
-	in_steps add mm
+	in_steps add "$file"
 	in_steps commit -q -m root
 	for patch in $patches; do
 		in_steps apply --index "$patch"
@@ -38,7 +40,7 @@ chain() {
 
 # put_below: what was edited since, into the root
 put_below() {
-	cp "$top/mm/vmap.c" "$repo/mm/"
+	cp "$top/$file" "$repo/$file"
 	! in_steps diff --quiet || return 0
 	in_steps commit -q -a -m edit
 	in_steps tag edit
@@ -52,10 +54,10 @@ put_below() {
 }
 
 write() {
-	cmp -s "$top/mm/vmap.c" "$repo/mm/vmap.c" ||
-		die "$repo/mm/vmap.c: not our mm/vmap.c, which the last step has to make"
+	cmp -s "$top/$file" "$repo/$file" ||
+		die "$repo/$file: not our $file, which the last step has to make"
 	# for chain, should this never be committed
-	git -C "$top" hash-object -w mm/vmap.c >/dev/null
+	git -C "$top" hash-object -w "$file" >/dev/null
 	rm -f "$dir"/*.patch
 	for commit in $(in_steps rev-list --reverse HEAD | tail -n +2); do
 		name=$(in_steps log -1 --format=%s "$commit")
@@ -64,23 +66,30 @@ write() {
 			echo ---
 			in_steps diff --full-index "$commit^" "$commit"
 		} >"$dir/$name.patch"
-		say "scripts/series/steps/$name.patch"
+		say "scripts/series/${dir##*/}/$name.patch"
 	done
 }
 
-dir=$top/scripts/series/steps
-repo=$OUT/steps
+file=mm/vmap.c
+steps=steps
+if [ "${1-}" = heap ]; then
+	file=drivers/dma-buf/heaps/system_heap.c
+	steps=heap-steps
+	shift
+fi
+dir=$top/scripts/series/$steps
+repo=$OUT/$steps
 patches=$(find "$dir" -name '*.patch' | sort)
 case $#${1-} in
 1--write) ;;
 0)
 	[ -n "$patches" ] || die "$dir: no step yet; see Documentation/vmap/sending.rst"
 	rm -rf "$repo"
-	mkdir -p "$repo/mm"
+	mkdir -p "$repo/${file%/*}"
 	git init -q "$repo"
 	chain
 	put_below
 	;;
-*) die "usage: steps.sh [--write]" ;;
+*) die "usage: steps.sh [heap] [--write]" ;;
 esac
 write

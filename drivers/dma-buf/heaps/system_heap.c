@@ -137,72 +137,6 @@ static struct heap_reserve heap_reserve = {
 	.pages = LIST_HEAD_INIT(heap_reserve.pages),
 };
 
-static int system_heap_set_page_decrypted(struct page *page)
-{
-	int ret;
-
-	ret = set_memory_decrypted((unsigned long)page_address(page),
-				   1 << compound_order(page));
-	if (ret)
-		pr_warn_ratelimited("dma-buf system heap: failed to decrypt page at %p\n",
-				    page_address(page));
-	return ret;
-}
-
-static int system_heap_set_page_encrypted(struct page *page)
-{
-	int ret;
-
-	ret = set_memory_encrypted((unsigned long)page_address(page),
-				   1 << compound_order(page));
-	if (ret)
-		pr_warn_ratelimited("dma-buf system heap: failed to re-encrypt page at %p, leaking memory\n",
-				    page_address(page));
-	return ret;
-}
-
-static int heap_decrypt_pages(struct page *page, unsigned long nr_pages)
-{
-	struct page *const end = page + nr_pages;
-	int ret = 0;
-
-	for (; !ret && page < end; page += 1UL << compound_order(page))
-		ret = system_heap_set_page_decrypted(page);
-	return ret;
-}
-
-/* Give each chunk back as it was taken; often there is one in each entry. */
-static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
-				   bool cc_shared)
-{
-	struct page *const end = page + nr_pages;
-	unsigned int order;
-
-	for (; page < end; page += 1UL << order) {
-		cond_resched();
-		order = compound_order(page);
-		/*
-		 * Pages that cannot be encrypted again are leaked on purpose:
-		 * nobody may get memory that the host still sees.
-		 */
-		if (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) &&
-		    cc_shared && system_heap_set_page_encrypted(page))
-			continue;
-		__free_pages(page, order);
-	}
-}
-
-static void system_heap_free_table(struct sg_table *table, bool cc_shared)
-{
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sgtable_sg(table, sg, i)
-		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
-				cc_shared);
-	sg_free_table(table);
-}
-
 /*
  * Pages that the zone of @page has free above the watermark that kswapd stops at, and
  * above a little more, so that memory is short before anybody waits for it.
@@ -325,6 +259,72 @@ static bool heap_reserve_fill(void)
 		heap_reserve_add(page);
 	}
 	return true;
+}
+
+static int system_heap_set_page_decrypted(struct page *page)
+{
+	int ret;
+
+	ret = set_memory_decrypted((unsigned long)page_address(page),
+				   1 << compound_order(page));
+	if (ret)
+		pr_warn_ratelimited("dma-buf system heap: failed to decrypt page at %p\n",
+				    page_address(page));
+	return ret;
+}
+
+static int system_heap_set_page_encrypted(struct page *page)
+{
+	int ret;
+
+	ret = set_memory_encrypted((unsigned long)page_address(page),
+				   1 << compound_order(page));
+	if (ret)
+		pr_warn_ratelimited("dma-buf system heap: failed to re-encrypt page at %p, leaking memory\n",
+				    page_address(page));
+	return ret;
+}
+
+static int heap_decrypt_pages(struct page *page, unsigned long nr_pages)
+{
+	struct page *const end = page + nr_pages;
+	int ret = 0;
+
+	for (; !ret && page < end; page += 1UL << compound_order(page))
+		ret = system_heap_set_page_decrypted(page);
+	return ret;
+}
+
+/* Give each chunk back as it was taken; often there is one in each entry. */
+static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
+				   bool cc_shared)
+{
+	struct page *const end = page + nr_pages;
+	unsigned int order;
+
+	for (; page < end; page += 1UL << order) {
+		cond_resched();
+		order = compound_order(page);
+		/*
+		 * Pages that cannot be encrypted again are leaked on purpose:
+		 * nobody may get memory that the host still sees.
+		 */
+		if (IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) &&
+		    cc_shared && system_heap_set_page_encrypted(page))
+			continue;
+		__free_pages(page, order);
+	}
+}
+
+static void system_heap_free_table(struct sg_table *table, bool cc_shared)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(table, sg, i)
+		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
+				cc_shared);
+	sg_free_table(table);
 }
 
 /*
