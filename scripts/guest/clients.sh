@@ -4,7 +4,7 @@
 # each, without what differs from run to run; see scripts/clients.sh
 
 set -u
-SECONDS_EACH=2
+SECONDS_EACH=1
 STRESSORS="aio bad-altstack bigheap brk dev-shm fork iomix io-uring madvise mcontend
 	memcpy memfd memrate memthrash mincore mlock mmap mmapaddr mmapfixed mmapfork
 	mmaphuge mmapmany mprotect mremap munmap numa pagemove pageswap physpage pkey
