@@ -16,7 +16,8 @@ v4l2() {
 	modprobe -q vivid
 	for node in /sys/class/video4linux/video*; do
 		device=/dev/${node##*/}
-		v4l2-compliance -d "$device" 2>&1 | sed -n "s,^[ 	]*\(test .*: [A-Z].*\),$(cat "$node/name"): \1,p"
+		v4l2-compliance -d "$device" 2>&1 | sed -n -e "s,$device,its node," \
+			-e "s,^[ 	]*\(test .*: [A-Z].*\),$(cat "$node/name"): \1,p"
 		echo "$(cat "$node/name"): ends"
 	done
 }
