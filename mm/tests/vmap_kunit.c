@@ -729,7 +729,8 @@ static void expect_permutations(struct kunit *test, enum vmap_user user, unsigne
  */
 static void maps_every_permutation(struct kunit *test)
 {
-	const unsigned long large = min(PMD_PAGES / 2, arena.nr_pages / NR_PERMUTED);
+	const unsigned long large = min_t(unsigned long, PMD_PAGES / 2,
+					  arena.nr_pages / NR_PERMUTED);
 
 	expect_permutations(test, variant_of(test), 2);
 	expect_permutations(test, variant_of(test), min(16UL, large));
@@ -739,7 +740,7 @@ static void maps_every_permutation(struct kunit *test)
 /* The same memory again and again, for a guest has no gigabyte to spare. */
 static void maps_a_gigabyte(struct kunit *test)
 {
-	const unsigned long block = min(PMD_PAGES, arena.nr_pages);
+	const unsigned long block = min_t(unsigned long, PMD_PAGES, arena.nr_pages);
 	const unsigned long wanted = min_t(u64, SZ_1G >> PAGE_SHIFT, totalram_pages() / 2);
 	const unsigned long nr = rounddown(wanted, block);
 	struct scatterlist *sg;
@@ -763,7 +764,7 @@ static void maps_a_gigabyte(struct kunit *test)
 /* As the buffers of perf: the pages of a high order, each with a count of its own. */
 static void maps_high_order_that_is_not_compound(struct kunit *test)
 {
-	const unsigned int order = min(MAX_PAGE_ORDER, PMD_SHIFT - PAGE_SHIFT);
+	const unsigned int order = min_t(unsigned int, MAX_PAGE_ORDER, PMD_SHIFT - PAGE_SHIFT);
 	struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
 	struct memory *mem = memory_new(test, BIT(order));
 	unsigned long i;

@@ -4,7 +4,7 @@
 # each, without what differs from run to run; see scripts/clients.sh
 
 set -u
-SECONDS_EACH=2
+SECONDS_EACH=1
 STRESSORS="aio bad-altstack bigheap brk dev-shm fork iomix io-uring madvise mcontend
 	memcpy memfd memrate memthrash mincore mlock mmap mmapaddr mmapfixed mmapfork
 	mmaphuge mmapmany mprotect mremap munmap numa pagemove pageswap physpage pkey
@@ -16,7 +16,8 @@ v4l2() {
 	modprobe -q vivid
 	for node in /sys/class/video4linux/video*; do
 		device=/dev/${node##*/}
-		v4l2-compliance -d "$device" 2>&1 | sed -n "s,^[ 	]*\(test .*: [A-Z].*\),$(cat "$node/name"): \1,p"
+		v4l2-compliance -d "$device" 2>&1 | sed -n -e "s,$device,its node," \
+			-e "s,^[ 	]*\(test .*: [A-Z].*\),$(cat "$node/name"): \1,p"
 		echo "$(cat "$node/name"): ends"
 	done
 }

@@ -838,6 +838,8 @@ TEST_F(buffer, refuses_to_be_read_as_memory_of_a_process)
 	struct iovec to = { copy, BUFFER_BYTES }, from = { self->map, BUFFER_BYTES };
 
 	ASSERT_NE(MAP_FAILED, copy);
+	if (!kernel_has(" process_vm_rw"))
+		SKIP(return, "no process_vm_readv()");
 	EXPECT_EQ(-1, syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(-1, syscall(SYS_process_vm_writev, getpid(), &to, 1, &from, 1, 0));
