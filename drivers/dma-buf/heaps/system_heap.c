@@ -851,7 +851,7 @@ VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
 static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 {
 	const unsigned long nr_pages = len >> PAGE_SHIFT;
-	struct heap_runs runs;
+	struct heap_runs runs __uninitialized;	/* runs->first as they are added */
 	int ret;
 
 	if (!heap_may_have(nr_pages))
