@@ -18,12 +18,16 @@
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
 #include <linux/vmstat.h>
 
 #include "vmap_test_priv.h"
+
+/* Such queues are flushed every 10 ms. */
+#define FLUSH_JIFFIES	(HZ / 10)
 
 /**
  * vmap_test_new_device() - make a device that reaches all memory
@@ -252,14 +256,19 @@ static u32 attach_max_entry(const struct sg_table *sgt)
 	return max_entry;
 }
 
-/* What is mapped for the device, and what its IOMMU has for that. */
+/*
+ * What is mapped for the device, and what its IOMMU has for that.  Tables of what was
+ * unmapped may be freed only when a queue of addresses is flushed.
+ */
 static int attach_describe(struct dma_buf_attachment *attach,
 			   struct dmabuf_vmap_attach *arg)
 {
 	struct dmabuf_vmap_result *res = &arg->test.result;
-	const long before = attach_iommu_pages();
 	struct sg_table *sgt;
+	long before;
 
+	schedule_timeout_killable(FLUSH_JIFFIES);
+	before = attach_iommu_pages();
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);
