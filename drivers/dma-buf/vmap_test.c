@@ -194,24 +194,18 @@ static int vmap_test_verify(const void *vaddr, struct device *dev,
 			    struct dmabuf_vmap_result *res)
 {
 	const u64 npages = res->bytes >> PAGE_SHIFT;
-	const bool bounces = vmap_test_bounces(dev, sgt);
-	struct sg_dma_page_iter iter;
-	struct sg_page_iter cpu;
+	struct vmap_test_dma_iter iter;
 	u64 i = 0;
 
 	res->first_bad_page = DMABUF_VMAP_TEST_NO_PAGE;
-	__sg_page_iter_start(&cpu, sgt->sgl, sgt->orig_nents, 0);
-	for_each_sgtable_dma_page(sgt, &iter, 0) {
-		struct page *page = vmap_test_device_page(dev, &iter);
+	for (vmap_test_dma_start(&iter, dev, sgt); iter.sg && i < npages;
+	     vmap_test_dma_next(&iter)) {
+		struct page *page = iter.bounces ? vmap_test_cpu_page(&iter) :
+						   vmap_test_dma_page(&iter);
 		int ret = vmap_test_breathe();
 
 		if (ret)
 			return ret;
-		if (i == npages)
-			break;
-		if (bounces)
-			page = __sg_page_iter_next(&cpu) ?
-			       sg_page_iter_page(&cpu) : NULL;
 		if (!page || vmalloc_to_page(vaddr) != page)
 			vmap_test_bad_pages(res, i, 1);
 		vaddr += PAGE_SIZE;
@@ -403,18 +397,17 @@ static int vmap_test_hash_kernel(const u64 *words, u64 npages, u64 *hash)
 static int vmap_test_hash_device(struct device *dev, struct sg_table *sgt,
 				 u64 npages, u64 *hash)
 {
-	struct sg_dma_page_iter iter;
+	struct vmap_test_dma_iter iter;
 
 	*hash = DMABUF_VMAP_TEST_HASH_INIT;
-	for_each_sgtable_dma_page(sgt, &iter, 0) {
-		struct page *page = vmap_test_device_page(dev, &iter);
+	for (vmap_test_dma_start(&iter, dev, sgt); iter.sg && npages--;
+	     vmap_test_dma_next(&iter)) {
+		struct page *page = vmap_test_dma_page(&iter);
 		int ret = vmap_test_breathe();
 		void *words;
 
 		if (ret)
 			return ret;
-		if (!npages--)
-			break;
 		if (!page)
 			return -EOPNOTSUPP;
 		words = kmap_local_page(page);

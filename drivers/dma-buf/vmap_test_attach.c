@@ -18,12 +18,16 @@
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/swiotlb.h>
 #include <linux/vmstat.h>
 
 #include "vmap_test_priv.h"
+
+/* Such queues are flushed every 10 ms. */
+#define FLUSH_JIFFIES	(HZ / 10)
 
 /**
  * vmap_test_new_device() - make a device that reaches all memory
@@ -146,31 +150,60 @@ static phys_addr_t attach_to_phys(struct device *dev, dma_addr_t addr)
 }
 
 /**
- * vmap_test_device_page() - find the page behind a DMA address
- * @dev: device that the address is for
- * @iter: iterator at the address
+ * vmap_test_dma_start() - begin with the first page of a device mapping
+ * @iter: to be set up
+ * @dev: device that it is for
+ * @sgt: what is mapped
+ */
+void vmap_test_dma_start(struct vmap_test_dma_iter *iter, struct device *dev,
+			 const struct sg_table *sgt)
+{
+	const phys_addr_t phys = attach_to_phys(dev, sg_dma_address(sgt->sgl));
+
+	*iter = (struct vmap_test_dma_iter){
+		.dev = dev,
+		.sg = sgt->nents ? sgt->sgl : NULL,
+		.left = sgt->nents,
+		.bounces = swiotlb_find_pool(dev, phys),
+	};
+}
+
+/**
+ * vmap_test_dma_next() - go on with the next page
+ * @iter: at a page
+ */
+void vmap_test_dma_next(struct vmap_test_dma_iter *iter)
+{
+	iter->offset += PAGE_SIZE;
+	if (iter->offset < sg_dma_len(iter->sg))
+		return;
+	iter->offset = 0;
+	iter->sg = --iter->left ? sg_next(iter->sg) : NULL;
+}
+
+/**
+ * vmap_test_dma_page() - find the page behind the DMA address
+ * @iter: at a page
  *
  * Return: the page, NULL if the address has no struct page.
  */
-struct page *vmap_test_device_page(struct device *dev,
-				   struct sg_dma_page_iter *iter)
+struct page *vmap_test_dma_page(const struct vmap_test_dma_iter *iter)
 {
-	const dma_addr_t addr = sg_page_iter_dma_address(iter);
-	const unsigned long pfn = PHYS_PFN(attach_to_phys(dev, addr));
+	const dma_addr_t addr = sg_dma_address(iter->sg) + iter->offset;
+	const unsigned long pfn = PHYS_PFN(attach_to_phys(iter->dev, addr));
 
 	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
 /**
- * vmap_test_bounces() - whether a device has copies of what is mapped for it
- * @dev: the device
- * @sgt: what is mapped
+ * vmap_test_cpu_page() - find the page that was mapped
+ * @iter: at a page, of a mapping in which no entries were joined
  *
- * Return: true if the first page is in a bounce buffer.
+ * Return: the page.
  */
-bool vmap_test_bounces(struct device *dev, const struct sg_table *sgt)
+struct page *vmap_test_cpu_page(const struct vmap_test_dma_iter *iter)
 {
-	return swiotlb_find_pool(dev, attach_to_phys(dev, sg_dma_address(sgt->sgl)));
+	return sg_page(iter->sg) + ((iter->sg->offset + iter->offset) >> PAGE_SHIFT);
 }
 
 /* Nothing but the call is between two readings of the clock. */
@@ -223,14 +256,19 @@ static u32 attach_max_entry(const struct sg_table *sgt)
 	return max_entry;
 }
 
-/* What is mapped for the device, and what its IOMMU has for that. */
+/*
+ * What is mapped for the device, and what its IOMMU has for that.  Tables of what was
+ * unmapped may be freed only when a queue of addresses is flushed.
+ */
 static int attach_describe(struct dma_buf_attachment *attach,
 			   struct dmabuf_vmap_attach *arg)
 {
 	struct dmabuf_vmap_result *res = &arg->test.result;
-	const long before = attach_iommu_pages();
 	struct sg_table *sgt;
+	long before;
 
+	schedule_timeout_killable(FLUSH_JIFFIES);
+	before = attach_iommu_pages();
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);

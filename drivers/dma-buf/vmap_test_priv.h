@@ -13,7 +13,7 @@
 struct device;
 struct dma_buf;
 struct page;
-struct sg_dma_page_iter;
+struct scatterlist;
 struct sg_table;
 
 /**
@@ -27,6 +27,25 @@ struct sg_table;
 struct vmap_test_area {
 	struct page *page;
 	unsigned long nr_pages;
+};
+
+/**
+ * struct vmap_test_dma_iter - a page of a device mapping
+ * @dev: device that it is for
+ * @sg: its DMA segment, NULL at the end
+ * @left: number of segments from @sg on
+ * @offset: bytes before it in the segment
+ * @bounces: the device has a copy of it
+ *
+ * Unlike for_each_sgtable_dma_page(), this takes entries whose offset is more than
+ * a page, as udmabuf of v6.12 makes them.
+ */
+struct vmap_test_dma_iter {
+	struct device *dev;
+	struct scatterlist *sg;
+	unsigned int left;
+	unsigned int offset;
+	bool bounces;
 };
 
 /* Not every kernel that is measured has it: one that returns NULL stands for it. */
@@ -55,9 +74,11 @@ void vmap_test_area_free(struct vmap_test_area *area);
 int vmap_test_inspect(struct dma_buf *dmabuf, struct device *dev,
 		      struct dmabuf_vmap_test *test);
 struct device *vmap_test_new_device(unsigned int max_seg);
-struct page *vmap_test_device_page(struct device *dev,
-				   struct sg_dma_page_iter *iter);
-bool vmap_test_bounces(struct device *dev, const struct sg_table *sgt);
+void vmap_test_dma_start(struct vmap_test_dma_iter *iter, struct device *dev,
+			 const struct sg_table *sgt);
+void vmap_test_dma_next(struct vmap_test_dma_iter *iter);
+struct page *vmap_test_dma_page(const struct vmap_test_dma_iter *iter);
+struct page *vmap_test_cpu_page(const struct vmap_test_dma_iter *iter);
 int vmap_test_attach_dmabuf(struct dma_buf *dmabuf,
 			    struct dmabuf_vmap_attach *arg);
 
