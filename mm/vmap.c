@@ -93,14 +93,14 @@ static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       phys_addr_t phys, pgprot_t prot,
 					       unsigned long nr, unsigned int max_shift)
 {
-	const unsigned long end = addr + (nr << PAGE_SHIFT), pfn = PHYS_PFN(phys);
-	unsigned long size = PAGE_SIZE, i;
+	unsigned long pfn = PHYS_PFN(phys), size = PAGE_SIZE, i;
 
 	for (i = 0; i < nr && pte_none(ptep_get(ptep + i)); i += PFN_DOWN(size), addr += size) {
 		pte_t pte = pfn_pte(pfn + i, prot);
 
 #ifdef CONFIG_HUGETLB_PAGE
-		size = arch_vmap_pte_range_map_size(addr, end, pfn + i, max_shift);
+		size = arch_vmap_pte_range_map_size(addr, addr + ((nr - i) << PAGE_SHIFT),
+						    pfn + i, max_shift);
 		if (size > PAGE_SIZE) {
 			pte = arch_make_huge_pte(pte, ilog2(size), 0);
 			set_huge_pte_at(&init_mm, addr, ptep + i, pte, size);

@@ -58,13 +58,13 @@ function runs_as_stock(    i, f) {
 }
 
 # The parts of stock that every kernel has to stay below, the one of a whole
-# buffer being whole, of 64 KiB blocks blocks
-function parts_of_stock(whole, blocks) {
+# buffer being whole, of 64 KiB blocks blocks, of scattered pages pages
+function parts_of_stock(whole, blocks, pages) {
 	of_stock("kernel", "fresh", "vmap", SIZE, whole)
 	of_stock("kernel", "fresh", "vunmap", SIZE, 20)
 	of_stock("sg", "1m", "vmap", SIZE, 4)
 	of_stock("sg", "64k", "vmap", SIZE, blocks)
-	of_stock("sg", "4k-scattered", "vmap", SIZE, 1.5)
+	of_stock("sg", "4k-scattered", "vmap", SIZE, pages)
 	of_stock("kernel", "fresh", "vmap", PAGE, 1)
 	of_stock("sg", "page", "vmap", PAGE, 1)
 }
@@ -103,20 +103,22 @@ END {
 		stock_is(3806303, 441269)
 	if (variant == "patched") {
 		if (kernel == "6.12-x86_64") {
-			at_most("kernel", "fresh", "vmap", SIZE, 8000)
+			at_most("kernel", "fresh", "vmap", SIZE, 4000)
 			at_most("kernel", "fresh", "vunmap", SIZE, 4500)
 			at_most("sg", "1m", "vmap", SIZE, 290000)
 			at_most("sg", "64k", "vmap", SIZE, 450000)
-			of_stock("sg", "4k-scattered", "vmap", SIZE, 1.5)
+			at_most("sg", "4k-scattered", "vmap", SIZE, 1300000)
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
 		} else if (kernel == "7.3-x86_64") {
-			parts_of_stock(400, 4)
+			parts_of_stock(800, 8, 3)
+		} else if (kernel == "6.12-arm64") {
+			parts_of_stock(300, 8, 2)
 		} else {
-			parts_of_stock(300, 4)
+			parts_of_stock(400, 12, 2)
 		}
 		of_stock("pages", "run", "vmap", SIZE, 10)
-		of_stock("pages", "4k-scattered", "vmap", SIZE, 1)
+		of_stock("pages", "4k-scattered", "vmap", SIZE, kernel ~ /x86/ ? 1.1 : 1)
 		runs_as_stock()
 	} else {
 		of_stock("kernel", "fresh", "vmap", SIZE, 1)
