@@ -47,7 +47,7 @@
 #define DMABUF_VMAP_PROTECT_RW		2U	/* set_memory_rw() */
 
 /* Offset in mappings of the file for those of an importer that counts them. */
-#define DMABUF_VMAP_TEST_COUNTED	(1ULL << 42)
+#define DMABUF_VMAP_TEST_COUNTED	0x40000000000ULL
 
 /**
  * struct dmabuf_vmap_round - the time of one round
