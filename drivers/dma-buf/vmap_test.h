@@ -273,7 +273,7 @@ struct dmabuf_vmap_user {
 #define DMABUF_VMAP_TEST_REPLACE \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
 #define DMABUF_VMAP_TEST_USER \
-	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_user)
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 8, struct dmabuf_vmap_user)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL
