@@ -52,7 +52,7 @@
 #define DMABUF_VMAP_PROTECT_RW		2U	/* set_memory_rw() */
 
 /* Offset in mappings of the file for those of an importer that counts them. */
-#define DMABUF_VMAP_TEST_COUNTED	(1ULL << 42)
+#define DMABUF_VMAP_TEST_COUNTED	0x40000000000ULL
 
 /**
  * struct dmabuf_vmap_round - the time of one round
@@ -305,10 +305,10 @@ struct dmabuf_vmap_user {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 5, struct dmabuf_vmap_protect)
 #define DMABUF_VMAP_TEST_REPLACE \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 6, struct dmabuf_vmap_replace)
-#define DMABUF_VMAP_TEST_USER \
-	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_user)
 #define DMABUF_VMAP_TEST_ATTACH \
-	_IOWR(DMABUF_VMAP_TEST_TYPE, 8, struct dmabuf_vmap_attach)
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_attach)
+#define DMABUF_VMAP_TEST_USER \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 8, struct dmabuf_vmap_user)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

@@ -367,9 +367,11 @@ static void do_split(struct worker *w, struct buffer *b)
 		give_up(w, "a page is not what it was");
 	if (munmap(map, page_size()))
 		give_up(w, "munmap");
-	if (last > map && *(__u64 *)last != mark_of(b, last - map))
+	if (last == map)
+		return;
+	if (*(__u64 *)last != mark_of(b, last - map))
 		give_up(w, "the last page is not what it was");
-	munmap(map, b->bytes);
+	munmap(map + page_size(), b->bytes - page_size());	/* not what is in the hole */
 }
 
 /* To any page, so that large leaves fit there or do not. */

@@ -41,7 +41,7 @@
 #define MREMAP_DONTUNMAP	4
 #endif
 #ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	(1 << 15)
+#define UFFD_FEATURE_WP_ASYNC	0x8000
 #endif
 
 #define HUGEPAGE	"/sys/kernel/mm/transparent_hugepage/"
