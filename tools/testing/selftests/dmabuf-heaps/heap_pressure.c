@@ -74,13 +74,13 @@ static int keep_alloc(struct buffers *b, __u64 bytes)
 	return 0;
 }
 
-/* Until so much is free; all that is above it is taken in large buffers. */
-static int fill_until(struct buffers *b, __u64 free)
+/* Buffers of @bytes until little more than @free is free. */
+static int fill_until(struct buffers *b, __u64 bytes, __u64 free)
 {
 	int ret = 0;
 
-	while (!ret && free_bytes() > free + FILL_BYTES)
-		ret = keep_alloc(b, FILL_BYTES);
+	while (!ret && free_bytes() > free + bytes)
+		ret = keep_alloc(b, bytes);
 	return ret;
 }
 
@@ -226,22 +226,21 @@ TEST_F_TIMEOUT(pressure, wakes_kswapd, TIME_LIMIT)
 	const __u64 high = watermark_bytes(" high %lld");
 	const __u64 bytes = CHUNK_PAGES / 2 * page_size();
 	long long lent, left;
+	int ret = 0;
 
 	if (revive_kswapd(self->buffers->heap) ||
 	    lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8))
 		SKIP(return, LENDER "shrinker: %s", strerror(errno));
-	ASSERT_EQ(0, fill_until(self->buffers, high + 8 * MIB))
+	ASSERT_EQ(0, fill_until(self->buffers, FILL_BYTES, high + 8 * MIB))
 		TH_LOG("%llu KiB free: %s", free_bytes() / KIB, strerror(errno));
 	lent = read_numbers(LENDER "shrinker", "%lld");
 	left = lent;
-	while (free_bytes() > low) {
-		ASSERT_EQ(0, keep_alloc(self->buffers, bytes));
-	}
+	ASSERT_EQ(0, fill_until(self->buffers, bytes, low));
 	/* Above the last watermark, it is kswapd that asks the shrinker. */
 	for (int i = 0; i < 200 && left == lent; i++) {
-		if (i < 2 || free_bytes() > min + (low - min) / 4) {
-			ASSERT_EQ(0, keep_alloc(self->buffers, bytes));
-		}
+		if (i < 4 || free_bytes() > min + (low - min) / 4)
+			ret = keep_alloc(self->buffers, bytes);
+		ASSERT_EQ(0, ret);
 		usleep(10000);
 		left = read_numbers(LENDER "shrinker", "%lld");
 	}
