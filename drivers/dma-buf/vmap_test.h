@@ -140,8 +140,9 @@ struct dmabuf_vmap_test {
  *	  dma_buf_map_attachment_unlocked() and dma_buf_unmap_attachment_unlocked()
  * @bus: bus of the device to attach, as in /sys/bus; "" for a device of its own
  * @device: its name on that bus
- * @max_seg: of a device of its own, the longest segment that it can take, in bytes;
- *	     0 for a device that does not say
+ * @max_seg: the longest segment that the device can take, in bytes, in place of what
+ *	     its driver has set; 0 to leave it at that, or of a device of its own, not
+ *	     to say any
  * @max_entry: out: longest entry of the table, in bytes
  * @max_mapping: out: longest entry that can be mapped, dma_max_mapping_size()
  * @iommu_pages: out: pages that the tables of IOMMUs take for the mapping

@@ -15,6 +15,7 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
@@ -73,7 +74,7 @@ static struct device *attach_get_device(const struct dmabuf_vmap_attach *arg)
 	struct device *dev;
 
 	if (!arg->bus[0])
-		return vmap_test_new_device(arg->max_seg);
+		return vmap_test_new_device(0);
 
 	dev = attach_find_device(arg->bus, arg->device);
 	if (dev && dev->driver && dev->dma_mask)
@@ -299,6 +300,32 @@ static int attach_device(struct dma_buf *dmabuf, struct device *dev,
 	return ret;
 }
 
+/*
+ * As a device that takes segments of @arg->max_seg, if that is said: its own driver
+ * may not have set what it takes, and does not map anything meanwhile.
+ */
+static int attach_limited_device(struct dma_buf *dmabuf, struct device *dev,
+				 struct dmabuf_vmap_attach *arg)
+{
+	static DEFINE_MUTEX(limit_lock);
+	struct device_dma_parameters *parms = dev->dma_parms;
+	unsigned int before;
+	int ret;
+
+	if (!arg->max_seg)
+		return attach_device(dmabuf, dev, arg);
+	if (!parms)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&limit_lock);
+	before = parms->max_segment_size;
+	parms->max_segment_size = arg->max_seg;
+	ret = attach_device(dmabuf, dev, arg);
+	parms->max_segment_size = before;
+	mutex_unlock(&limit_lock);
+	return ret;
+}
+
 /**
  * vmap_test_attach_dmabuf() - DMABUF_VMAP_TEST_ATTACH
  * @dmabuf: dma-buf to attach
@@ -314,14 +341,13 @@ int vmap_test_attach_dmabuf(struct dma_buf *dmabuf,
 	int ret;
 
 	if (strnlen(arg->bus, sizeof(arg->bus)) == sizeof(arg->bus) ||
-	    strnlen(arg->device, sizeof(arg->device)) == sizeof(arg->device) ||
-	    (arg->bus[0] && arg->max_seg))
+	    strnlen(arg->device, sizeof(arg->device)) == sizeof(arg->device))
 		return -EINVAL;
 
 	dev = attach_get_device(arg);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
-	ret = attach_device(dmabuf, dev, arg);
+	ret = attach_limited_device(dmabuf, dev, arg);
 	attach_put_device(arg, dev);
 	return ret;
 }

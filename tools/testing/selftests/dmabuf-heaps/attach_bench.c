@@ -30,5 +30,9 @@ int main(void)
 	dmabuf = heap_alloc(heap, BUFFER_BYTES);
 	if (dmabuf < 0)
 		return failed("alloc");
-	return print_iommu(test, dmabuf, "fresh") ? failed("map") : EXIT_SUCCESS;
+	/* A driver that says what its device takes, and one of those that do not. */
+	if (print_iommu(test, dmabuf, "fresh", UINT32_MAX) ||
+	    print_iommu(test, dmabuf, "fresh-64k", 0))
+		return failed("map");
+	return EXIT_SUCCESS;
 }

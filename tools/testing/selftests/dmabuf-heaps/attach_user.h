@@ -26,9 +26,9 @@ static inline int attach_new_device(int test, int dmabuf, __u32 max_seg, __u32 f
 	return ioctl(test, DMABUF_VMAP_TEST_ATTACH, arg);
 }
 
-/* Maps @dmabuf for the device of that name, @rounds times. */
-static inline int attach_pci_device(int test, int dmabuf, const char *name, __u32 flags,
-				    struct dmabuf_vmap_round *rounds, __u32 nr,
+/* Maps @dmabuf for the device of that name, @nr times. */
+static inline int attach_pci_device(int test, int dmabuf, const char *name, __u32 max_seg,
+				    __u32 flags, struct dmabuf_vmap_round *rounds, __u32 nr,
 				    struct dmabuf_vmap_attach *arg)
 {
 	*arg = (struct dmabuf_vmap_attach){
@@ -37,6 +37,7 @@ static inline int attach_pci_device(int test, int dmabuf, const char *name, __u3
 			.rounds_ptr = (uintptr_t)rounds,
 		},
 		.bus = "pci",
+		.max_seg = max_seg,
 	};
 	snprintf(arg->device, sizeof(arg->device), "%s", name);
 	return ioctl(test, DMABUF_VMAP_TEST_ATTACH, arg);
@@ -57,7 +58,7 @@ static inline bool find_iommu_device(int test, int dmabuf, char *name, size_t si
 		if (*e->d_name == '.' || strlen(e->d_name) >= size)
 			continue;
 		memcpy(name, e->d_name, strlen(e->d_name) + 1);
-		found = !attach_pci_device(test, dmabuf, name, 0, NULL, 1, &arg) &&
+		found = !attach_pci_device(test, dmabuf, name, 0, 0, NULL, 1, &arg) &&
 			arg.iommu_sizes;
 	}
 	if (dir)
@@ -65,33 +66,37 @@ static inline bool find_iommu_device(int test, int dmabuf, char *name, size_t si
 	return found;
 }
 
+static inline void print_attach(const char *layout, const char *op,
+				const struct dmabuf_vmap_attach *arg, __u64 *ns)
+{
+	qsort(ns, ATTACH_ROUNDS, sizeof(*ns), compare_ns);
+	printf("bench\tiommu\t%s\t%s\t%llu\t%d\t%llu\t%llu\t%llu\n", layout, op,
+	       arg->test.result.bytes, ATTACH_ROUNDS, ns[0],
+	       sorted_median(ns, ATTACH_ROUNDS), ns[ATTACH_ROUNDS - 1]);
+}
+
 /*
- * Prints what it takes to map @dmabuf for a device behind an IOMMU, as vmap_bench
- * does, and what the IOMMU has for that; nothing where there is none.
+ * Prints what it takes to map @dmabuf for a device behind an IOMMU, which takes
+ * segments of @max_seg, as vmap_bench does, and what the IOMMU has for that; nothing
+ * where there is none.
  */
-static inline int print_iommu(int test, int dmabuf, const char *layout)
+static inline int print_iommu(int test, int dmabuf, const char *layout, __u32 max_seg)
 {
 	struct dmabuf_vmap_round rounds[ATTACH_ROUNDS];
 	__u64 map[ATTACH_ROUNDS], unmap[ATTACH_ROUNDS];
-	struct dmabuf_vmap_attach arg;
 	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
+	struct dmabuf_vmap_attach arg;
 
 	if (!find_iommu_device(test, dmabuf, name, sizeof(name)))
 		return 0;
-	if (attach_pci_device(test, dmabuf, name, 0, rounds, ATTACH_ROUNDS, &arg))
+	if (attach_pci_device(test, dmabuf, name, max_seg, 0, rounds, ATTACH_ROUNDS, &arg))
 		return -1;
 	for (int i = 0; i < ATTACH_ROUNDS; i++) {
 		map[i] = rounds[i].map_ns;
 		unmap[i] = rounds[i].unmap_ns;
 	}
-	qsort(map, ATTACH_ROUNDS, sizeof(*map), compare_ns);
-	qsort(unmap, ATTACH_ROUNDS, sizeof(*unmap), compare_ns);
-	printf("bench\tiommu\t%s\tmap\t%llu\t%d\t%llu\t%llu\t%llu\n", layout,
-	       arg.test.result.bytes, ATTACH_ROUNDS, map[0],
-	       sorted_median(map, ATTACH_ROUNDS), map[ATTACH_ROUNDS - 1]);
-	printf("bench\tiommu\t%s\tunmap\t%llu\t%d\t%llu\t%llu\t%llu\n", layout,
-	       arg.test.result.bytes, ATTACH_ROUNDS, unmap[0],
-	       sorted_median(unmap, ATTACH_ROUNDS), unmap[ATTACH_ROUNDS - 1]);
+	print_attach(layout, "map", &arg, map);
+	print_attach(layout, "unmap", &arg, unmap);
 	printf("iommu\t%s\t%s\t%llu\t0x%llx\t%llu\t%u\t%u\n", name, layout,
 	       arg.test.result.bytes, arg.iommu_sizes, arg.iommu_pages * page_size(),
 	       arg.test.result.nents, arg.test.result.dma_segments);

@@ -333,7 +333,7 @@ static void time_device_mapping(void)
 	else if (piece_order)
 		snprintf(layout, sizeof(layout), "%zuk", piece / KIB);
 	map = make_buffer(0, &dmabuf);
-	if (print_iommu(test, dmabuf, layout))
+	if (print_iommu(test, dmabuf, layout, UINT32_MAX))
 		fail("map for a device");
 	drop_buffer(0, dmabuf, map);
 }
