@@ -84,10 +84,13 @@ static bool sg_run_start(struct sg_run *run, const struct sg_table *sgt,
  */
 static pgprot_t vma_prot(const struct vm_area_struct *vma, pgprot_t prot)
 {
+	const pte_t pte = pfn_pte(0, prot);
+
 	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) ||
 	    !(vma->vm_flags & VM_WRITE))
 		return prot;
-	return pte_pgprot(pte_mkdirty(pfn_pte(0, prot)));
+	/* Not pte_pgprot(): that drops what shares memory with the host of a realm. */
+	return __pgprot(pgprot_val(prot) ^ pte_val(pte) ^ pte_val(pte_mkdirty(pte)));
 }
 
 /*

@@ -138,12 +138,11 @@ static struct heap_reserve heap_reserve = {
 };
 
 /*
- * Pages that the zone of @page has free above the watermark that kswapd stops at, and
+ * Pages that @zone has free above the watermark that kswapd stops at, and
  * above a little more, so that memory is short before anybody waits for it.
  */
-static long heap_zone_excess(const struct page *page)
+static long heap_zone_excess(const struct zone *zone)
 {
-	struct zone *zone = page_zone(page);
 	const long free = zone_page_state(zone, NR_FREE_PAGES) -
 			  zone_page_state(zone, NR_FREE_CMA_PAGES);
 
@@ -208,7 +207,8 @@ static bool heap_ask_others(void)
 	if (mem_accounting && si_mem_available() > 0)
 		return false;
 
-	mutex_lock(&heap_ask_lock);
+	if (mutex_lock_killable(&heap_ask_lock))
+		return false;
 	WRITE_ONCE(heap_asker, current);
 	freed = oom_notify();
 	WRITE_ONCE(heap_asker, NULL);
@@ -334,10 +334,12 @@ static void system_heap_free_table(struct sg_table *table, bool cc_shared)
  */
 static unsigned int max_sg_length(struct device *dev)
 {
-	const size_t seg = max_t(size_t, dma_get_max_seg_size(dev),
-				 PAGE_SIZE << OLD_MAX_ORDER);
-	const size_t max = min3(seg, dma_max_mapping_size(dev), (size_t)SZ_1G);
+	size_t max = clamp_t(size_t, dma_get_max_seg_size(dev),
+			     PAGE_SIZE << OLD_MAX_ORDER, SZ_1G);
 
+	/* Without a mask, it maps nothing itself. */
+	if (dev->dma_mask)
+		max = min(max, dma_max_mapping_size(dev));
 	return max_t(size_t, round_down(max, PAGE_SIZE), PAGE_SIZE);
 }
 
@@ -641,16 +643,17 @@ static void system_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void system_heap_release(struct dma_buf *dmabuf)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
-	const struct page *page = sg_page(buffer->sg_table.sgl);
+	const struct zone *zone = page_zone(sg_page(buffer->sg_table.sgl));
+	long left;
 
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
 	kvfree(buffer->leaves);
-	atomic_long_sub(buffer->len >> PAGE_SHIFT, &heap_pages);
+	left = atomic_long_sub_return(buffer->len >> PAGE_SHIFT, &heap_pages);
 	kfree(buffer);
 
-	/* Memory is short no more */
+	/* Memory is short no more, or the heap has none that could be. */
 	if (READ_ONCE(heap_reserve.nr) &&
-	    heap_zone_excess(page) > (long)zone_managed_pages(page_zone(page)) / 64)
+	    (!left || heap_zone_excess(zone) > (long)zone_managed_pages(zone) / 64))
 		heap_reserve_give(ULONG_MAX);
 }
 
@@ -792,7 +795,7 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 		nr_pages -= got;
 
 		page = pfn_to_page(runs->run[runs->nr - 1].pfn);
-		if (heap_zone_excess(page) < 0 && !heap_reserve_fill())
+		if (heap_zone_excess(page_zone(page)) < 0 && !heap_reserve_fill())
 			return -ENOMEM;
 		cond_resched();
 	}
@@ -936,6 +939,8 @@ free_table:
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
 free_buffer:
 	kfree(buffer);
+	if (READ_ONCE(heap_reserve.nr) && !atomic_long_read(&heap_pages))
+		heap_reserve_give(ULONG_MAX);
 	return ERR_PTR(ret);
 }
 
@@ -962,8 +967,10 @@ static int __init system_heap_create(void)
 	register_oom_notifier(&heap_oom_nb);
 
 	heap = dma_heap_add(&exp_info);
-	if (IS_ERR(heap))
+	if (IS_ERR(heap)) {
+		unregister_oom_notifier(&heap_oom_nb);
 		return PTR_ERR(heap);
+	}
 
 	if (IS_ENABLED(CONFIG_HIGHMEM) ||
 	    !IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) ||
