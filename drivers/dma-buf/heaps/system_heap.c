@@ -684,6 +684,18 @@ static gfp_t heap_gfp(unsigned int order)
 	       (mem_accounting ? __GFP_ACCOUNT : 0);
 }
 
+/* An array for it is had like a single page. */
+static int heap_runs_add_pages(struct heap_runs *runs, struct page *page,
+			       unsigned long nr_pages)
+{
+	int ret;
+
+	do {
+		ret = heap_runs_add(runs, page_to_pfn(page), nr_pages);
+	} while (ret && !fatal_signal_pending(current) && heap_ask_others());
+	return ret;
+}
+
 /* A chunk, or one page.  Returns its pages. */
 static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 {
@@ -695,7 +707,7 @@ static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 		page = heap_wait_page(heap_gfp(0));
 	if (!page)
 		return order ? -EAGAIN : -ENOMEM;
-	if (heap_runs_add(runs, page_to_pfn(page), 1UL << order)) {
+	if (heap_runs_add_pages(runs, page, 1UL << order)) {
 		__free_pages(page, order);
 		return -ENOMEM;
 	}
@@ -716,7 +728,7 @@ static noinline_for_stack int heap_runs_alloc_pages(struct heap_runs *runs,
 	if (!got)
 		return heap_runs_alloc_chunk(runs, 0);
 	for (i = 0; i < got && !err; i++)
-		err = heap_runs_add(runs, page_to_pfn(pages[i]), 1);
+		err = heap_runs_add_pages(runs, pages[i], 1);
 	if (err) {
 		for (i--; i < got; i++)
 			__free_page(pages[i]);
@@ -850,6 +862,17 @@ VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
 	return 0;
 }
 
+/* The table as well. */
+static int heap_runs_make_table(struct heap_runs *runs, struct sg_table *table)
+{
+	int ret;
+
+	do {
+		ret = heap_runs_to_table(runs, table);
+	} while (ret && !fatal_signal_pending(current) && heap_ask_others());
+	return ret;
+}
+
 /* Allocate the memory of a buffer, and the table that says where it is. */
 static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 {
@@ -863,7 +886,7 @@ static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 	heap_runs_init(&runs);
 	ret = heap_runs_alloc(&runs, nr_pages);
 	if (!ret)
-		ret = heap_runs_to_table(&runs, table);
+		ret = heap_runs_make_table(&runs, table);
 	if (ret)
 		heap_runs_free_pages(&runs);
 	heap_runs_destroy(&runs);
