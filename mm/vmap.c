@@ -305,7 +305,7 @@ static int vmap_leaf_fits(unsigned long addr, unsigned long next, unsigned long 
 
 	if (size != 1UL << shift)
 		return 0;
-	err = vmap_extend(w, end - addr);
+	err = w->len < end - addr ? vmap_extend(w, end - addr) : 0;
 	return err ?: w->len >= size && IS_ALIGNED(w->phys, size);
 }
 
