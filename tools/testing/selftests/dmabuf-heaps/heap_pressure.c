@@ -215,11 +215,7 @@ TEST_F_TIMEOUT(pressure, serves_what_is_there, TIME_LIMIT)
 	close(done[0]);
 }
 
-/*
- * The bug: chunks of a few pages were taken without a word to kswapd, until memory was
- * at the last watermark and everybody had to reclaim.  The fix: it is single pages that
- * are taken, and kswapd begins at the watermark that is its own.
- */
+/* Small buffers have kswapd begin at the watermark that is its own. */
 TEST_F_TIMEOUT(pressure, wakes_kswapd, TIME_LIMIT)
 {
 	const __u64 min = watermark_bytes(" min %lld"), low = watermark_bytes(" low %lld");
@@ -446,7 +442,8 @@ TEST_F_TIMEOUT(traced, fails_before_it_has_zeroed, TIME_LIMIT)
 
 /*
  * The bug: a small buffer was a compound page, whose tail pages 6.12's KVM does not map
- * for a guest.  The fix: it is single pages, as it always was.
+ * for a guest, and kswapd was not woken for it.  The fix: it is single pages, as it
+ * always was.
  */
 TEST_F(traced, takes_single_pages_for_small_buffers)
 {
