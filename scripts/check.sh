@@ -160,11 +160,11 @@ ours() {
 	[ "${TEST-}" = kunit ] || run_jobs "$kernel" kselftest kselftest "$@"
 }
 
-# long KERNEL: the kernel's own tests as well
+# long KERNEL: the kernel's own tests as well, and those that use up all memory
 long() {
 	run_jobs "$1" kunit run kernel-tests + kunit
 	run_jobs "$1" kselftest kselftest -c dmabuf-heaps -c drivers/dma-buf + \
-		run /bin/test_vmalloc
+		run /bin/test_vmalloc + run /kselftest/dmabuf-heaps/heap_pressure
 	picture "$1"
 }
 

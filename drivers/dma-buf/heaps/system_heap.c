@@ -196,16 +196,10 @@ static unsigned long heap_reserve_give(unsigned long nr)
 static struct task_struct *heap_asker;
 static DEFINE_MUTEX(heap_ask_lock);
 
-/*
- * Ask the OOM notifiers for memory, as is done before somebody is killed.  What is
- * short may also be what a memory group may have, which is no business of theirs.
- */
+/* Ask the OOM notifiers for memory, as is done before somebody is killed. */
 static bool heap_ask_others(void)
 {
 	unsigned long freed;
-
-	if (mem_accounting && si_mem_available() > 0)
-		return false;
 
 	if (mutex_lock_killable(&heap_ask_lock))
 		return false;
@@ -231,15 +225,34 @@ static struct notifier_block heap_oom_nb = {
 	.notifier_call = heap_oom_notify,
 };
 
-/* A single page, if there is a way to have it and nobody killed. */
+/*
+ * A single page, if there is a way to have it and nobody killed.  Where there is one
+ * that nobody is charged for, the group of the task may have no more of them: that is
+ * no business of the OOM notifiers.
+ */
 static struct page *heap_wait_page(gfp_t gfp)
 {
-	struct page *page;
+	struct page *page, *uncharged;
+	bool tried = false;
 
-	do {
+	for (;;) {
 		page = alloc_page(gfp);
-	} while (!page && !fatal_signal_pending(current) && heap_ask_others());
-	return page;
+		if (page || fatal_signal_pending(current))
+			return page;
+		uncharged = gfp & __GFP_ACCOUNT ?
+			alloc_page(gfp & ~__GFP_ACCOUNT) : NULL;
+		if (uncharged) {
+			__free_page(uncharged);
+			if (tried)
+				return NULL;
+			/* It may just have come back. */
+			tried = true;
+		} else if (!heap_ask_others()) {
+			return NULL;
+		} else {
+			tried = false;
+		}
+	}
 }
 
 /*
