@@ -121,7 +121,7 @@ END {
 			at_most("sg", "4k-scattered", "vmap", SIZE, 1300000)
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
-			at_most("kernel", "fresh", "mmap", PAGE, 4929)
+			at_most("kernel", "fresh", "mmap", PAGE, 4960)
 			at_most("cma", "fresh", "vmap", SIZE, 8000)
 			at_most("udmabuf-huge", "fresh", "vmap", SIZE, 8000)
 		} else if (kernel == "7.3-x86_64") {

@@ -17,7 +17,7 @@ function bound(op, times,    ours, stock, ok) {
 function at_most(op, limit,    ours) {
 	ours = median[2, op]
 	printf "%sok %d - 128 MiB %s in fragmented memory, at most %s: %s instructions\n",
-		ours > 0 && ours <= limit ? "" : "not ", ++n, op, limit, ours == "" ? "no" : ours
+		(ours > 0 && ours <= limit) ? "" : "not ", ++n, op, limit, ours == "" ? "no" : ours
 }
 
 function show(op) {
