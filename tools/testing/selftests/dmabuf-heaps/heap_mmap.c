@@ -105,9 +105,10 @@ static long long table_kib(void)
 	return read_numbers("/proc/self/status", "VmPTE: %lld");
 }
 
+/* The page of the stack that the kernel fills in is written before, not to be counted. */
 static long minor_faults(void)
 {
-	struct rusage usage;
+	struct rusage usage = {};
 
 	getrusage(RUSAGE_SELF, &usage);
 	return usage.ru_minflt;
