@@ -141,7 +141,7 @@ static struct heap_reserve heap_reserve = {
  * Pages that @zone has free above the watermark that kswapd stops at, and
  * above a little more, so that memory is short before anybody waits for it.
  */
-static long heap_zone_excess(const struct zone *zone)
+static long heap_zone_excess(struct zone *zone)
 {
 	const long free = zone_page_state(zone, NR_FREE_PAGES) -
 			  zone_page_state(zone, NR_FREE_CMA_PAGES);
@@ -241,17 +241,12 @@ static struct page *heap_wait_page(gfp_t gfp)
 			return page;
 		uncharged = gfp & __GFP_ACCOUNT ?
 			alloc_page(gfp & ~__GFP_ACCOUNT) : NULL;
-		if (uncharged) {
+		if (uncharged)
 			__free_page(uncharged);
-			if (tried)
-				return NULL;
-			/* It may just have come back. */
-			tried = true;
-		} else if (!heap_ask_others()) {
+		if (uncharged ? tried : !heap_ask_others())
 			return NULL;
-		} else {
-			tried = false;
-		}
+		/* It may just have come back: try to be charged for it once more. */
+		tried = uncharged;
 	}
 }
 
@@ -656,7 +651,7 @@ static void system_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void system_heap_release(struct dma_buf *dmabuf)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
-	const struct zone *zone = page_zone(sg_page(buffer->sg_table.sgl));
+	struct zone *zone = page_zone(sg_page(buffer->sg_table.sgl));
 	long left;
 
 	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
