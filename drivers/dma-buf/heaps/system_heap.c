@@ -594,7 +594,7 @@ static const struct vm_operations_struct system_heap_vm_ops = {
  * Whether a mapping may have leaves.  An importer that counts its mappings keeps its
  * operations, which know of no leaf.  A private mapping is made by remap_pfn_range().
  */
-static bool system_heap_may_fault(const struct vm_area_struct *vma)
+static bool system_heap_may_fault(struct vm_area_struct *vma)
 {
 	return IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) &&
 	       vma_pages(vma) >= HEAP_PMD_PAGES && !vma_is_cow_mapping(vma) &&
