@@ -143,7 +143,7 @@ help:
 	@echo 'make check-archs the KUnit tests on machines of other architectures, or that they build'
 	@echo 'make check-clients  v4l2-compliance and stress-ng, stock against ours'
 	@echo 'make check-shapes  tests of the heap on machines of other shapes: NUMA, IOMMU, little memory'
-	@echo 'make check-release  make and make check in a new Debian 12 and 13 each; LOAD=8 keeps it busy'
+	@echo 'make check-release  make and make check in a new Debian 12 and 13 each, also on a busy machine'
 	@echo 'make bench       all sizes, layouts and users: stock, the RFC and ours, tables and plots'
 	@echo 'make compare A=old.json B=new.json  what got faster or slower; fails past BOUND=1 percent'
 	@echo 'make native      the walk of stock and of ours as programs, timed on this processor'

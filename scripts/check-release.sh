@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # check-release.sh [CODENAME...]: make and make check, as who tries them first: from a
 # clone of HEAD, in a fresh debootstrap of each release, as root, with an empty compiler
-# cache.  Says how long each took, how much it printed, and shows the last screen.
+# cache.  Then both again, with stress-ng --cpu 8 beside them.  Says how long each took,
+# how much it printed, and shows the last screen.
 #
-# LOAD=N      with stress-ng --cpu N beside it
+# LOAD=N      stress-ng --cpu N; with 0, no second time
 # CCACHE=DIR  with a copy of that compiler cache instead of an empty one
 # GOALS=...   other goals of make than "all check"
 #
@@ -19,6 +20,7 @@ RELEASES="bookworm trixie"
 # A debootstrap with what make installs and builds, in MB
 SPACE=12000
 SCREEN=24
+LOAD=${LOAD-8}
 
 stress=
 inside=
@@ -69,10 +71,10 @@ enter() {
 	return $ended
 }
 
-# try CODENAME GOAL
+# try CODENAME GOAL: fails if make does
 try() {
-	log=$dir/$1.$2.log
-	say "$1: make $2, log: $(short "$log")"
+	log=$dir/$1.$2${stress:+.busy}.log
+	say "$1: make $2${stress:+, load $LOAD}, log: $(short "$log")"
 	start=$(date +%s)
 	status=0
 	case $2 in
@@ -81,16 +83,24 @@ try() {
 	esac >"$log" 2>&1 || status=$?
 	[ $status = 0 ] || failed=1
 	{
-		echo "== $1, make $2${LOAD:+, load $LOAD}: $(since "$start"), $(wc -l <"$log") lines, status $status"
+		echo "== $1, make $2${stress:+, load $LOAD}: $(since "$start"), $(wc -l <"$log") lines, status $status"
 		tail -n $SCREEN "$log"
 	} | tee -a "$dir/report"
 	[ $status = 0 ]
 }
 
+# try_all CODENAME: up to the first that fails
+try_all() {
+	for goal in ${GOALS:-all check}; do
+		try "$1" "$goal" || return
+	done
+}
+
 [ "$(id -u)" = 0 ] || die "a debootstrap takes root"
 # shellcheck disable=SC2086 # a list
 [ $# -gt 0 ] || set -- $RELEASES
-for tool in debootstrap unshare git ${LOAD:+stress-ng}; do
+[ "$LOAD" -ge 0 ] 2>/dev/null || die "LOAD=$LOAD: want a number of processes"
+for tool in debootstrap unshare git stress-ng; do
 	command -v "$tool" >/dev/null || die "$tool: not found; run: apt-get install $tool"
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -112,17 +122,19 @@ rm -f "$dir/report"
 trap tidy EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-if [ "${LOAD-}" ]; then
-	setsid stress-ng --quiet --cpu "$LOAD" &
-	stress=$!
-fi
 failed=
 for release; do
 	root=$dir/$release.root
 	begin "$release"
-	for goal in ${GOALS:-all check}; do
-		try "$release" "$goal" || break
-	done
+	try_all "$release" || continue
+	if [ "$LOAD" != 0 ]; then
+		setsid stress-ng --quiet --cpu "$LOAD" &
+		stress=$!
+		try_all "$release" || :
+		kill $stress
+		wait $stress 2>/dev/null || :
+		stress=
+	fi
 	[ "$failed" ] || rm -rf --one-file-system "$root"
 done
 [ -z "$failed" ] || die "failed, report: $dir/report"
