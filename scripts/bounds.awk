@@ -121,7 +121,8 @@ END {
 			at_most("sg", "4k-scattered", "vmap", SIZE, 1300000)
 			at_most("kernel", "fresh", "vmap", PAGE, 2000)
 			at_most("sg", "page", "vmap", PAGE, 2000)
-			at_most("kernel", "fresh", "mmap", PAGE, 4960)
+			# Most of it is not ours, and moves with the compiler and the configuration
+			of_stock("kernel", "fresh", "mmap", PAGE, 1.12)
 			at_most("cma", "fresh", "vmap", SIZE, 8000)
 			at_most("udmabuf-huge", "fresh", "vmap", SIZE, 8000)
 		} else if (kernel == "7.3-x86_64") {
@@ -133,7 +134,8 @@ END {
 		}
 		user_space()
 		of_stock("pages", "run", "vmap", SIZE, 10)
-		of_stock("pages", "4k-scattered", "vmap", SIZE, kernel ~ /x86/ ? 1.1 : 1)
+		# gcc 12 makes it 1.15 on x86, gcc 14 1.07
+		of_stock("pages", "4k-scattered", "vmap", SIZE, kernel ~ /x86/ ? 1.05 : 1)
 		of_stock("cma", "fresh", "vmap", SIZE, 100)
 		of_stock("udmabuf-huge", "fresh", "vmap", SIZE, 100)
 		of_stock("udmabuf", "fresh", "vmap", SIZE, 1)
