@@ -119,7 +119,7 @@ suites() {
 }
 
 # watchers: what the kernel does not do on its own, though it could; page_owner
-# tells heap_memory.h how many pages are in buffers
+# tells heap_util.c how many pages are in buffers
 watchers() {
 	case $variant in
 	*-debug) echo "page_owner=on" ;;
@@ -127,7 +127,7 @@ watchers() {
 }
 
 # side_by_side: what is asked of a guest whose CPUs run at the same time.  The tests
-# take the others offline while the kernel changes its code, see fgraph.h.  And DRM
+# take the others offline while the kernel changes its code, see trace_util.c.  And DRM
 # leaves vblanks on: 6.12's vkms switches them off under a lock that the function of
 # its timer takes, and waits for that; ended by 74afeb812850 ("drm/vblank: Add vblank
 # timer").

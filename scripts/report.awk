@@ -5,7 +5,7 @@
 #
 # Each RUN is VARIANT-MODE, MODE being icount or wall, and may be given more than
 # once.  Its FILE is what a guest has printed, of which these lines count,
-# separated by tabs (see vmap_bench, vmap_layouts, heap_frag, users.h, test_vmalloc):
+# separated by tabs (see vmap_bench, vmap_layouts, heap_frag, print_user(), test_vmalloc):
 #	bench user layout op bytes rounds min median max
 #	leaves bytes pud pmd cont pte table_bytes nents
 #	layout user layout bytes pud pmd cont pte table_bytes nents

@@ -6,8 +6,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 
-#include "attach_user.h"
-#include "heap_user.h"
+#include "heap_util.h"
 
 #define BUFFER_BYTES	(128 * MIB)
 

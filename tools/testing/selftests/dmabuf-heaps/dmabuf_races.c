@@ -10,76 +10,14 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <signal.h>
-#include <sys/prctl.h>
 
-#include "attach_user.h"
-#include "drm_user.h"
-#include "heap_user.h"
-#include "v4l2_user.h"
+#include "drm_util.h"
+#include "v4l2_util.h"
 #include "../kselftest_harness.h"
 
-#define MAX_CPUS	64
 #define RACE_ROUNDS	200
 #define SHARED_BYTES	(4 * MIB)
-#define SETTLE_MS	10000
 #define KMSG		"/dev/kmsg"
-
-struct left {
-	long long dmabufs;
-	int areas;
-};
-
-static void use_area(char *line, void *data)
-{
-	struct left *left = data;
-
-	left->areas += !!strstr(line, "system_heap");
-}
-
-static struct left count_left(void)
-{
-	struct left left = { .dmabufs = count_dmabufs() };
-
-	read_lines("/proc/vmallocinfo", use_area, &left);
-	return left;
-}
-
-/* What a work queue still has to let go of comes later. */
-static bool nothing_is_left(const struct left *before)
-{
-	for (int ms = 0; ms < SETTLE_MS; ms += 10) {
-		const struct left now = count_left();
-
-		if (now.dmabufs == before->dmabufs && now.areas == before->areas)
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
-/* Two processes on each CPU, with a number each.  Returns how many have failed. */
-static int race(int (*work)(int nr, void *data), void *data)
-{
-	const int cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	const int n = 2 * (cpus < MAX_CPUS ? cpus : MAX_CPUS);
-	pid_t pids[2 * MAX_CPUS];
-	int failed = 0;
-
-	for (int i = 0; i < n; i++) {
-		pids[i] = fork();
-		if (pids[i])
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(work(i, data));
-	}
-	for (int i = 0; i < n; i++) {
-		int status = -1;
-
-		failed += pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status;
-	}
-	return failed;
-}
 
 static int failed(const char *what)
 {
@@ -149,7 +87,7 @@ TEST_F_TIMEOUT(prime, imports_and_closes_on_all_cpus, TIME_LIMIT)
 {
 	int fds[] = { self->drm, self->dmabuf };
 
-	EXPECT_EQ(0, race(import_and_close, fds));
+	EXPECT_EQ(0, on_all_cpus(2, import_and_close, fds));
 }
 
 /* Fences that user space signals, put into a buffer and taken out of it. */
@@ -271,7 +209,7 @@ static int pass_fences(int nr, void *data)
 
 TEST_F_TIMEOUT(fences, are_passed_on_all_cpus, TIME_LIMIT)
 {
-	EXPECT_EQ(0, race(pass_fences, &self->dmabuf));
+	EXPECT_EQ(0, on_all_cpus(2, pass_fences, &self->dmabuf));
 	EXPECT_TRUE(is_signaled(self->dmabuf, POLLOUT));
 }
 
@@ -343,7 +281,7 @@ static int allocate_while_others_close(int nr, void *data)
 
 TEST_F_TIMEOUT(traced, closes_what_was_just_allocated, TIME_LIMIT)
 {
-	EXPECT_EQ(0, race(allocate_while_others_close, &self->target));
+	EXPECT_EQ(0, on_all_cpus(2, allocate_while_others_close, &self->target));
 }
 
 /* Devices that are unbound while they have a buffer. */

@@ -6,10 +6,9 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "drm_user.h"
-#include "v4l2_user.h"
+#include "drm_util.h"
+#include "v4l2_util.h"
 #include "../kselftest_harness.h"
 
 #define SHARED_BYTES	(8 * MIB)
@@ -18,57 +17,6 @@
 #define KILLS		12
 #define KILLED_BYTES	(64 * MIB)
 #define KILL_STEP_US	1700	/* no divisor of anything that the loops do */
-#define SETTLE_MS	5000
-
-#define INFO_LINE_MAX	512
-
-/* Areas of the vmalloc space that are mapped buffers of the system heap. */
-static int mapped_areas(void)
-{
-	char line[INFO_LINE_MAX];
-	FILE *in = fopen("/proc/vmallocinfo", "re");
-	int n = 0;
-
-	if (!in)
-		return -1;
-	while (fgets(line, sizeof(line), in))
-		n += !!strstr(line, "system_heap");
-	fclose(in);
-	return n;
-}
-
-/* dma-bufs that exist, -1 if the kernel does not say. */
-static int dmabufs(void)
-{
-	char line[INFO_LINE_MAX];
-	FILE *in = fopen("/sys/kernel/debug/dma_buf/bufinfo", "re");
-	int n, found = -1;
-
-	if (!in)
-		return -1;
-	while (fgets(line, sizeof(line), in)) {
-		if (sscanf(line, "Total %d objects", &n) == 1)
-			found = n;
-	}
-	fclose(in);
-	return found;
-}
-
-/* Free memory in bytes, page cache included. */
-static long long available(void)
-{
-	char line[INFO_LINE_MAX];
-	FILE *in = fopen("/proc/meminfo", "re");
-	long long kib = 0;
-
-	if (!in)
-		return 0;
-	while (fgets(line, sizeof(line), in) &&
-	       sscanf(line, "MemAvailable: %lld", &kib) != 1)
-		;
-	fclose(in);
-	return kib * KIB;
-}
 
 /* vkms and the encoder of vicodec, at one buffer. */
 FIXTURE(shared)
@@ -125,13 +73,13 @@ FIXTURE_TEARDOWN(shared)
 /* Where the buffer is mapped, by a third user that does not stay; 0 on error. */
 static __u64 address_of(int test, int dmabuf)
 {
-	struct dmabuf_vmap_hold arg = { .fd = dmabuf };
+	struct dmabuf_vmap_hold arg;
 	__u64 kva;
 
-	if (ioctl(test, DMABUF_VMAP_TEST_HOLD, &arg))
+	if (vmap_test_hold(test, dmabuf, &arg))
 		return 0;
 	kva = arg.kva;
-	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, &arg) ? 0 : kva;
+	return vmap_test_unhold(test, &arg) ? 0 : kva;
 }
 
 TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIMIT)
@@ -139,23 +87,23 @@ TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIM
 	struct user *first = self->users[0], *second = self->users[1];
 	struct user *last = variant->first_leaves_first ? second : first;
 	struct user *other = variant->first_leaves_first ? first : second;
-	const int before = mapped_areas();
+	const int before = count_left().areas;
 	__u64 kva, ns[4];
 
 	ASSERT_EQ(0, fgraph_start(TRACED));
 	ASSERT_EQ(0, first->map(first));
-	EXPECT_EQ(before + 1, mapped_areas());
+	EXPECT_EQ(before + 1, count_left().areas);
 	kva = address_of(self->test, self->dmabuf);
 	EXPECT_NE(0U, kva);
 	ASSERT_EQ(0, second->map(second));
-	EXPECT_EQ(before + 1, mapped_areas());
+	EXPECT_EQ(before + 1, count_left().areas);
 	EXPECT_EQ(kva, address_of(self->test, self->dmabuf));
 	ASSERT_EQ(0, other->unmap(other));
-	EXPECT_EQ(before + 1, mapped_areas());
+	EXPECT_EQ(before + 1, count_left().areas);
 	EXPECT_EQ(kva, address_of(self->test, self->dmabuf));
 	EXPECT_EQ(0, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
 	ASSERT_EQ(0, last->unmap(last));
-	EXPECT_EQ(before, mapped_areas());
+	EXPECT_EQ(before, count_left().areas);
 	fgraph_stop();
 	EXPECT_EQ(1, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
 	EXPECT_EQ(1, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
@@ -300,9 +248,8 @@ static int loop_stream(int ready)
 
 FIXTURE(killed)
 {
-	int areas;
-	int dmabufs;
-	long long available;
+	struct left before;
+	__u64 available;
 };
 
 FIXTURE_VARIANT(killed)
@@ -319,11 +266,10 @@ FIXTURE_SETUP(killed)
 {
 	if (load_v4l2_drivers())
 		SKIP(return, NO_V4L2_DRIVERS);
-	self->areas = mapped_areas();
-	self->dmabufs = dmabufs();
-	if (self->dmabufs < 0)
+	self->before = count_left();
+	if (self->before.dmabufs < 0)
 		SKIP(return, "no list of dma-bufs in debugfs");
-	self->available = available();
+	self->available = meminfo_bytes("MemAvailable: %lld");
 }
 
 FIXTURE_TEARDOWN(killed)
@@ -351,17 +297,6 @@ static int kill_loop(int (*loop)(int ready), int us)
 	return status;
 }
 
-/* What a work queue still has to let go of comes later. */
-static bool settles(int areas, int nr)
-{
-	for (int ms = 0; ms < SETTLE_MS; ms += 10) {
-		if (mapped_areas() == areas && dmabufs() == nr)
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
 TEST_F_TIMEOUT(killed, leaves_nothing_behind, TIME_LIMIT)
 {
 	for (int i = 0; i < KILLS; i++) {
@@ -369,11 +304,12 @@ TEST_F_TIMEOUT(killed, leaves_nothing_behind, TIME_LIMIT)
 
 		ASSERT_TRUE(WIFSIGNALED(status))
 			TH_LOG("the loop ended by itself, status 0x%x", status);
-		ASSERT_TRUE(settles(self->areas, self->dmabufs))
-			TH_LOG("kill %d: %d areas and %d dma-bufs, %d and %d before", i,
-			       mapped_areas(), dmabufs(), self->areas, self->dmabufs);
+		ASSERT_TRUE(nothing_is_left(&self->before))
+			TH_LOG("kill %d: %d areas and %lld dma-bufs, %d and %lld before", i,
+			       count_left().areas, count_dmabufs(), self->before.areas,
+			       self->before.dmabufs);
 	}
-	EXPECT_LT(self->available - (long long)KILLED_BYTES, available());
+	EXPECT_LT(self->available, meminfo_bytes("MemAvailable: %lld") + KILLED_BYTES);
 }
 
 TEST_HARNESS_MAIN

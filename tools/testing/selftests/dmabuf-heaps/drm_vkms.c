@@ -7,9 +7,7 @@
  * $VKMS_PICTURE names a file for the picture that vkms has composed (PPM).
  */
 #define _GNU_SOURCE
-#include <stdbool.h>
-
-#include "drm_user.h"
+#include "drm_util.h"
 #include "../kselftest_harness.h"
 
 #define WIDTH	1024

@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 /* Of many that are to use up all memory, and how many these can be. */
@@ -49,16 +49,12 @@ static long long count_fds(void)
 
 static int alloc_errno(int heap, struct dma_heap_allocation_data *data)
 {
-	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, data) ? errno : 0;
+	return ioctl_errno(heap, DMA_HEAP_IOCTL_ALLOC, data);
 }
 
-/* DMA_HEAP_IOCTL_ALLOC as a program says it that knows another struct. */
 static int alloc_of_size_errno(int heap, void *data, size_t size)
 {
-	const unsigned long cmd = DMA_HEAP_IOCTL_ALLOC;
-
-	return ioctl(heap, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), size),
-		     data) ? errno : 0;
+	return ioctl_of_size_errno(heap, DMA_HEAP_IOCTL_ALLOC, size, data);
 }
 
 /* The ioctl.  data is right, each test spoils one thing. */
@@ -639,12 +635,6 @@ static __u64 available_bytes(void)
 static long long oom_kills(void)
 {
 	return read_numbers("/proc/vmstat", "oom_kill %lld");
-}
-
-/* Pages that the page allocator has handed out since boot, of all zones. */
-static long long pages_allocated(void)
-{
-	return read_numbers("/proc/vmstat", "pgalloc_%*s %lld");
 }
 
 /* A child that does nothing, and that the OOM killer takes first. */

@@ -11,8 +11,7 @@
 
 #include <drm/drm.h>
 
-#include "attach_user.h"
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define FRESH_BYTES	(128 * MIB)
@@ -30,13 +29,11 @@ FIXTURE(attachment)
 
 FIXTURE_SETUP(attachment)
 {
+	const char *missing = open_both(&self->heap, &self->test);
+
 	self->dmabuf = -1;
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 }
 
 FIXTURE_TEARDOWN(attachment)

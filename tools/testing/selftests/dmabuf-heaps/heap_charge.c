@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"

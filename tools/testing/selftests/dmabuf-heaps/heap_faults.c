@@ -12,13 +12,9 @@
 #define _GNU_SOURCE
 #include <sys/wait.h>
 
-#include "drm_user.h"
-#include "heap_memory.h"
-#include "v4l2_user.h"
+#include "drm_util.h"
+#include "v4l2_util.h"
 #include "../kselftest_harness.h"
-
-/* Seconds for one test, in an emulated guest with everything that is slow. */
-#define SWEEP_LIMIT	900
 
 /* With a rest that takes a page table, which may be missing. */
 #define LARGE_BYTES	(8 * MIB + 64 * KIB)
@@ -211,16 +207,16 @@ static const struct request fork_request = { fork_ready, fork_make, fork_undo };
 /* The kernel mapping, by the test user. */
 static int hold_make(struct state *s)
 {
-	struct dmabuf_vmap_hold arg = { .fd = s->dmabuf };
+	struct dmabuf_vmap_hold arg;
 
-	return ioctl(s->test, DMABUF_VMAP_TEST_HOLD, &arg);
+	return vmap_test_hold(s->test, s->dmabuf, &arg);
 }
 
 static int hold_undo(struct state *s)
 {
-	struct dmabuf_vmap_hold arg = {};
+	struct dmabuf_vmap_hold arg;
 
-	return ioctl(s->test, DMABUF_VMAP_TEST_UNHOLD, &arg) || arg.mapped ? -1 : 0;
+	return vmap_test_unhold(s->test, &arg) || arg.mapped ? -1 : 0;
 }
 
 static const struct request hold_request = { NULL, hold_make, hold_undo };
@@ -552,21 +548,13 @@ static int sweep(struct __test_metadata *_metadata, struct state *s,
 	return nth - 1;
 }
 
-static void use_area(char *line, void *data)
-{
-	*(int *)data += !!strstr(line, " vmap");
-}
-
 /* Areas that vmap() and vmap_sg() have mapped. */
 static int count_vmaps(void)
 {
-	int n = 0;
-
-	read_lines("/proc/vmallocinfo", use_area, &n);
-	return n;
+	return count_lines("/proc/vmallocinfo", " vmap");
 }
 
-TEST_F_TIMEOUT(request, fails_cleanly, SWEEP_LIMIT)
+TEST_F_TIMEOUT(request, fails_cleanly, TIME_LIMIT)
 {
 	const bool counted = kernel_has_kasan();
 	const int repeats = counted ? 1 : REPEATS;

@@ -18,8 +18,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "attach_user.h"
-#include "heap_memory.h"
+#include "heap_util.h"
 #include "../kselftest.h"
 
 #define BUFFER_BYTES	(128 * MIB)
@@ -195,41 +194,17 @@ static void drop_buffer(int round, int dmabuf, void *map)
 	ns[FREE][round] = now_ns() - start;
 }
 
-static void fill(__u64 *words, __u64 seed)
-{
-	for (size_t i = 0; i < BUFFER_BYTES / sizeof(*words); i++)
-		words[i] = dmabuf_vmap_test_pattern(seed, i);
-}
-
-static bool is_filled(const __u64 *words, __u64 seed, size_t first, size_t last)
-{
-	for (size_t i = first; i < last; i++) {
-		if (words[i - first] != dmabuf_vmap_test_pattern(seed, i))
-			return false;
-	}
-	return true;
-}
-
-static __u64 hash_of_pattern(__u64 seed)
-{
-	__u64 hash = DMABUF_VMAP_TEST_HASH_INIT;
-
-	for (size_t i = 0; i < BUFFER_BYTES / sizeof(__u64); i++)
-		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
-	return hash;
-}
-
 /* From the middle of the buffer to its end, an odd number of pages. */
 static bool part_is_filled(int dmabuf, __u64 seed)
 {
 	const size_t skip = BUFFER_BYTES / 2 + page_size();
-	const size_t bytes = BUFFER_BYTES - skip;
+	const size_t bytes = BUFFER_BYTES - skip, words = bytes / sizeof(__u64);
 	__u64 *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, dmabuf, skip);
 	bool ok;
 
 	if (map == MAP_FAILED)
 		return false;
-	ok = is_filled(map, seed, skip / sizeof(*map), BUFFER_BYTES / sizeof(*map));
+	ok = first_not_pattern(map, words, seed, skip / sizeof(*map)) == words;
 	munmap(map, bytes);
 	return ok;
 }
@@ -248,11 +223,12 @@ static bool may_be_private(int dmabuf)
 static void test_views(int dmabuf, __u64 *map)
 {
 	const __u64 user_seed = 11, kernel_seed = 1ULL << 33;
-	const __u64 hash = hash_of_pattern(user_seed);
+	const size_t words = BUFFER_BYTES / sizeof(*map);
+	const __u64 hash = pattern_hash(words, user_seed);
 	struct dmabuf_vmap_result res;
 	int ret;
 
-	fill(map, user_seed);
+	fill_words(map, words, user_seed);
 	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_HASH,
 			     0, &res);
 	ksft_test_result(!ret && res.kernel_hash == hash,
@@ -267,7 +243,7 @@ static void test_views(int dmabuf, __u64 *map)
 			 "most entries are single pieces\n");
 
 	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_FILL, kernel_seed, &res);
-	ksft_test_result(!ret && is_filled(map, kernel_seed, 0, BUFFER_BYTES / sizeof(*map)),
+	ksft_test_result(!ret && first_not_pattern(map, words, kernel_seed, 0) == words,
 			 "user sees what kernel wrote\n");
 	ksft_test_result(part_is_filled(dmabuf, kernel_seed),
 			 "a part is mapped where it belongs\n");
@@ -312,15 +288,13 @@ static void test_buffers(void)
 	ksft_test_result(zero, "every buffer is zero\n");
 }
 
-static void print_times(int rounds)
+static void print_all_times(int rounds)
 {
 	for (int op = 0; op < NR_OPS; op++) {
 		if (op == FORK || op == REFAULT || op == REFAULT_PTES)
 			continue;
-		qsort(ns[op], rounds, sizeof(*ns[op]), compare_ns);
-		ksft_print_msg("bench\tkernel\tfragmented\t%s\t%lu\t%d\t%llu\t%llu\t%llu\n",
-			       op_names[op], BUFFER_BYTES, rounds, ns[op][0],
-			       sorted_median(ns[op], rounds), ns[op][rounds - 1]);
+		printf("# ");
+		print_times("kernel", "fragmented", op_names[op], BUFFER_BYTES, ns[op], rounds);
 	}
 }
 
@@ -353,8 +327,8 @@ static bool parse_options(int argc, char **argv, enum what *what)
 			*what = TIME;
 		else if (opt == 'i')
 			*what = TIME_DEVICE;
-		else if (opt == 'o' && *optarg >= '0' && *optarg <= '9' && !optarg[1])
-			piece_order = *optarg - '0';
+		else if (opt == 'o')
+			piece_order = parse_number("ORDER", optarg, 0, 9);
 		else
 			return false;
 	}
@@ -391,7 +365,7 @@ int main(int argc, char **argv)
 		ksft_finished();
 	}
 	time_buffers(rounds);
-	print_times(rounds);
+	print_all_times(rounds);
 	if (what == TEST)
 		test_buffers();
 	ksft_finished();

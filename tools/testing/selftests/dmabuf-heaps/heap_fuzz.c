@@ -13,8 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "heap_memory.h"
-#include "random.h"
+#include "heap_util.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4
@@ -533,9 +532,9 @@ int main(int argc, char **argv)
 	first_seed = now_ns();
 	while ((opt = getopt(argc, argv, "n:r:")) != -1) {
 		if (opt == 'n')
-			calls = parse_number("heap_fuzz", optarg, 1000000000);
+			calls = parse_number("CALLS", optarg, 0, 1000000000);
 		else if (opt == 'r')
-			first_seed = parse_number("heap_fuzz", optarg, ~0ULL);
+			first_seed = parse_number("SEED", optarg, 0, ~0ULL);
 		else
 			break;
 	}

@@ -9,8 +9,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
-#include "attach_user.h"
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define GIB		(1024ULL * MIB)
@@ -36,15 +35,14 @@ FIXTURE_VARIANT_ADD(large, 8_GiB_and_a_page) { 8 * GIB, 1 };
 
 FIXTURE_SETUP(large)
 {
+	const char *missing;
+
 	self->bytes = variant->bytes + variant->extra_pages * (long long)page_size();
 	if (sizeof(long) < 8 || meminfo_bytes("MemAvailable: %lld") < self->bytes + GIB)
 		SKIP(return, "not enough memory");
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	missing = open_both(&self->heap, &self->test);
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));

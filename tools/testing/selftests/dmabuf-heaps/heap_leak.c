@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "heap_memory.h"
+#include "heap_util.h"
 #include "../kselftest.h"
 
 #define NR_THREADS	4
@@ -214,19 +214,10 @@ static void compare(const struct memory *before, const struct memory *after)
 static unsigned long parse_rounds(int argc, char **argv)
 {
 	unsigned long rounds = DEFAULT_ROUNDS;
-	char *end = "";
 	int opt;
 
-	while ((opt = getopt(argc, argv, "r:")) == 'r') {
-		errno = 0;
-		rounds = strtoul(optarg, &end, 10);
-		if (errno || *end || *optarg < '0' || *optarg > '9' || !rounds ||
-		    rounds > MAX_ROUNDS) {
-			fprintf(stderr, "heap_leak: rounds must be 1 to %d: %s\n",
-				MAX_ROUNDS, optarg);
-			exit(2);
-		}
-	}
+	while ((opt = getopt(argc, argv, "r:")) == 'r')
+		rounds = parse_number("ROUNDS", optarg, 1, MAX_ROUNDS);
 	if (opt == -1 && optind == argc)
 		return rounds;
 	fprintf(stderr, "Usage: heap_leak [-r ROUNDS]\n");

@@ -19,10 +19,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "drm_user.h"
-#include "heap_memory.h"
-#include "random.h"
-#include "v4l2_user.h"
+#include "drm_util.h"
+#include "v4l2_util.h"
 #include "../kselftest.h"
 
 #define MAX_THREADS	64
@@ -652,15 +650,15 @@ int main(int argc, char **argv)
 	first_seed = now_ns();
 	while ((opt = getopt(argc, argv, "s:t:r:")) != -1) {
 		if (opt == 's')
-			seconds = parse_number("heap_mix", optarg, 1000000);
+			seconds = parse_number("SECONDS", optarg, 1, 1000000);
 		else if (opt == 't')
-			threads = parse_number("heap_mix", optarg, MAX_THREADS);
+			threads = parse_number("THREADS", optarg, 1, MAX_THREADS);
 		else if (opt == 'r')
-			first_seed = parse_number("heap_mix", optarg, ~0ULL);
+			first_seed = parse_number("SEED", optarg, 0, ~0ULL);
 		else
 			break;
 	}
-	if (opt != -1 || optind != argc || !seconds || !threads) {
+	if (opt != -1 || optind != argc) {
 		fprintf(stderr, "Usage: heap_mix [-s SECONDS] [-t THREADS] [-r SEED]\n");
 		return 2;
 	}

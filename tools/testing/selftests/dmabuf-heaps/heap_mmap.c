@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #ifndef MADV_COLD

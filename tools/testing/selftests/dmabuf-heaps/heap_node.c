@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define MAX_NODES	8

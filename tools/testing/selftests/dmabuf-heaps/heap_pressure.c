@@ -16,8 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "fgraph.h"
-#include "heap_user.h"
+#include "trace_util.h"
 #include "../kselftest_harness.h"
 
 #define LENDER		"/sys/kernel/debug/dma_buf_lender/"

@@ -5,7 +5,7 @@
  * streamed, see v4l2_stream.c for that.
  */
 #define _GNU_SOURCE
-#include "v4l2_user.h"
+#include "v4l2_util.h"
 #include "../kselftest_harness.h"
 
 FIXTURE(prepare)

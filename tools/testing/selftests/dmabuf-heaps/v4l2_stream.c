@@ -4,7 +4,7 @@
  * vicodec encodes it and decodes it again, all through their kernel mappings.
  */
 #define _GNU_SOURCE
-#include "v4l2_user.h"
+#include "v4l2_util.h"
 #include "../kselftest_harness.h"
 
 #define WIDTH		1280

@@ -8,102 +8,15 @@
  */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
-#include "attach_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define FRESH_BYTES	(128 * MIB)
 
-#define HAS_LINE_MAX	256
-
-/* Whether a line of @file contains @text; false if there is no such file. */
-static bool file_has(const char *file, const char *text)
-{
-	char line[HAS_LINE_MAX];
-	bool found = false;
-	FILE *f = fopen(file, "re");
-
-	if (!f)
-		return false;
-	while (!found && fgets(line, sizeof(line), f))
-		found = strstr(line, text);
-	fclose(f);
-	return found;
-}
-
 static bool kernel_has_vmap_sg(void)
 {
-	return file_has("/proc/kallsyms", " T vmap_sg\n");
-}
-
-static bool kernel_has_kasan_vmalloc(void)
-{
-	return file_has("/proc/kallsyms", "kasan_populate_vmalloc\n");
-}
-
-/* Pages that the page allocator has handed out since boot, -1 if unknown. */
-static long long pages_allocated(void)
-{
-	long long sum = -1, n;
-	char line[HAS_LINE_MAX];
-	FILE *f = fopen("/proc/vmstat", "re");
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "pgalloc_%*s %lld", &n) == 1)
-			sum = sum < 0 ? n : sum + n;
-	}
-	fclose(f);
-	return sum;
-}
-
-/* Whether the machine has room for @bytes, with as much again to spare. */
-static bool memory_for(size_t bytes)
-{
-	return (__u64)sysconf(_SC_PHYS_PAGES) * page_size() / 2 >= bytes;
-}
-
-static void fill_words(__u64 *words, size_t count, __u64 seed)
-{
-	for (size_t i = 0; i < count; i++)
-		words[i] = dmabuf_vmap_test_pattern(seed, i);
-}
-
-/* The hash of @count words of the pattern, without reading any. */
-static __u64 pattern_hash(size_t count, __u64 seed)
-{
-	__u64 hash = DMABUF_VMAP_TEST_HASH_INIT;
-
-	for (size_t i = 0; i < count; i++)
-		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
-	return hash;
-}
-
-/* Index of the first word that is not the pattern from @first on, or @count. */
-static size_t first_not_pattern(const __u64 *words, size_t count,
-				__u64 seed, size_t first)
-{
-	size_t i = 0;
-
-	while (i < count && words[i] == dmabuf_vmap_test_pattern(seed, first + i))
-		i++;
-	return i;
-}
-
-/* Index of the first word that is not 0, or @count. */
-static size_t first_not_zero(const __u64 *words, size_t count)
-{
-	size_t i = 0;
-
-	while (i < count && !words[i])
-		i++;
-	return i;
+	return kernel_has(" T vmap_sg\n");
 }
 
 static void *map_buffer(int dmabuf, size_t bytes, size_t offset)
@@ -112,39 +25,14 @@ static void *map_buffer(int dmabuf, size_t bytes, size_t offset)
 		    (off_t)offset);
 }
 
-static int hold(int test, int dmabuf, struct dmabuf_vmap_hold *arg)
-{
-	*arg = (struct dmabuf_vmap_hold){ .fd = dmabuf };
-	return ioctl(test, DMABUF_VMAP_TEST_HOLD, arg);
-}
-
-static int unhold(int test, struct dmabuf_vmap_hold *arg)
-{
-	*arg = (struct dmabuf_vmap_hold){ .fd = -1 };
-	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, arg);
-}
-
-/* The errno of an ioctl that must fail, 0 if it did not. */
-static int ioctl_errno(int fd, unsigned long cmd, void *arg)
-{
-	return ioctl(fd, cmd, arg) == -1 ? errno : 0;
-}
-
 static int run_errno(int test, struct dmabuf_vmap_test *arg)
 {
 	return ioctl_errno(test, DMABUF_VMAP_TEST_RUN, arg);
 }
 
-/* @cmd with another size in it than that of its structure. */
-static int of_size_errno(int test, unsigned long cmd, size_t size, void *arg)
-{
-	return ioctl_errno(test, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd),
-				      _IOC_NR(cmd), size), arg);
-}
-
 static int run_of_size_errno(int test, size_t size, void *arg)
 {
-	return of_size_errno(test, DMABUF_VMAP_TEST_RUN, size, arg);
+	return ioctl_of_size_errno(test, DMABUF_VMAP_TEST_RUN, size, arg);
 }
 
 static int layout_errno(int test, struct dmabuf_vmap_layout *arg)
@@ -152,18 +40,23 @@ static int layout_errno(int test, struct dmabuf_vmap_layout *arg)
 	return ioctl_errno(test, DMABUF_VMAP_TEST_LAYOUT, arg);
 }
 
+static int layout_of_size_errno(int test, size_t size, void *arg)
+{
+	return ioctl_of_size_errno(test, DMABUF_VMAP_TEST_LAYOUT, size, arg);
+}
+
 static int hold_errno(int test, int dmabuf)
 {
 	struct dmabuf_vmap_hold arg;
 
-	return hold(test, dmabuf, &arg) ? errno : 0;
+	return vmap_test_hold(test, dmabuf, &arg) ? errno : 0;
 }
 
 static int unhold_errno(int test)
 {
 	struct dmabuf_vmap_hold arg;
 
-	return unhold(test, &arg) ? errno : 0;
+	return vmap_test_unhold(test, &arg) ? errno : 0;
 }
 
 /*
@@ -179,16 +72,15 @@ FIXTURE(fresh)
 
 FIXTURE_SETUP(fresh)
 {
+	const char *missing;
+
 	if (!kernel_has_vmap_sg())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (!memory_for(FRESH_BYTES))
 		SKIP(return, "not enough memory");
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	missing = open_both(&self->heap, &self->test);
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, FRESH_BYTES);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
@@ -210,7 +102,7 @@ TEST_F_TIMEOUT(fresh, is_mapped_with_few_leaves, TIME_LIMIT)
 				    DMABUF_VMAP_TEST_LEAVES, 0, &res));
 	if (!res.pmd_leaf_size)
 		SKIP(return, "vmalloc of this kernel has no PMD leaves");
-	if (file_has("/proc/cmdline", "nohugevmalloc"))
+	if (booted_with("nohugevmalloc"))
 		SKIP(return, "booted with nohugevmalloc");
 
 	EXPECT_GE(64U, leaf_count(&res))
@@ -248,7 +140,7 @@ TEST_F_TIMEOUT(fresh, is_mapped_without_a_page_array, TIME_LIMIT)
 	struct dmabuf_vmap_test arg = { .fd = self->dmabuf, .rounds = 64 };
 	long long before, pages;
 
-	if (kernel_has_kasan_vmalloc())
+	if (kernel_has("kasan_populate_vmalloc\n"))
 		SKIP(return, "KASAN allocates shadow pages for each vmap");
 	/* The first round may set up page tables. */
 	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_RUN, &arg));
@@ -288,17 +180,16 @@ FIXTURE_VARIANT_ADD(buffer, 128_MiB) { .bytes = 128 * MIB };
 
 FIXTURE_SETUP(buffer)
 {
+	const char *missing;
+
 	self->bytes = page_align(variant->bytes) +
 		      variant->extra_pages * page_size();
 	self->words = self->bytes / sizeof(__u64);
 	if (!memory_for(self->bytes))
 		SKIP(return, "not enough memory");
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	missing = open_both(&self->heap, &self->test);
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
@@ -346,19 +237,22 @@ TEST_F_TIMEOUT(buffer, user_sees_what_kernel_wrote, TIME_LIMIT)
 	ASSERT_EQ(0, cpu_access(self->dmabuf, DMA_BUF_SYNC_END));
 }
 
+#define expect_new_buffer_is_zero() do { \
+	self->dmabuf = heap_alloc(self->heap, self->bytes); \
+	ASSERT_LE(0, self->dmabuf); \
+	self->map = map_buffer(self->dmabuf, self->bytes, 0); \
+	ASSERT_NE(MAP_FAILED, self->map); \
+	EXPECT_TRUE(is_zero(self->map, self->words)); \
+} while (0)
+
 /* The second buffer is likely to get the pages that the first has dirtied. */
 TEST_F_TIMEOUT(buffer, is_zero_even_if_its_pages_were_used, TIME_LIMIT)
 {
-	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+	EXPECT_TRUE(is_zero(self->map, self->words));
 	memset(self->map, 0xa5, self->bytes);
 	ASSERT_EQ(0, munmap(self->map, self->bytes));
 	ASSERT_EQ(0, close(self->dmabuf));
-
-	self->dmabuf = heap_alloc(self->heap, self->bytes);
-	ASSERT_LE(0, self->dmabuf);
-	self->map = map_buffer(self->dmabuf, self->bytes, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+	expect_new_buffer_is_zero();
 }
 
 /* The same, of a process that has ended. */
@@ -378,12 +272,7 @@ TEST_F_TIMEOUT(buffer, is_zero_even_if_others_used_its_pages, TIME_LIMIT)
 	ASSERT_EQ(0, close(self->dmabuf));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
-
-	self->dmabuf = heap_alloc(self->heap, self->bytes);
-	ASSERT_LE(0, self->dmabuf);
-	self->map = map_buffer(self->dmabuf, self->bytes, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	EXPECT_EQ(self->words, first_not_zero(self->map, self->words));
+	expect_new_buffer_is_zero();
 }
 
 TEST_F_TIMEOUT(buffer, every_page_is_where_the_device_has_it, TIME_LIMIT)
@@ -408,19 +297,19 @@ TEST_F_TIMEOUT(buffer, two_holders_share_a_mapping, TIME_LIMIT)
 	int other = open_vmap_test();
 
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, hold(self->test, self->dmabuf, &first));
-	ASSERT_EQ(0, hold(other, self->dmabuf, &second));
+	ASSERT_EQ(0, vmap_test_hold(self->test, self->dmabuf, &first));
+	ASSERT_EQ(0, vmap_test_hold(other, self->dmabuf, &second));
 	EXPECT_EQ(1U, first.mapped);
 	EXPECT_EQ(first.kva, second.kva);
 
-	ASSERT_EQ(0, unhold(self->test, &first));
+	ASSERT_EQ(0, vmap_test_unhold(self->test, &first));
 	EXPECT_EQ(1U, first.mapped);
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
 				    DMABUF_VMAP_TEST_VERIFY, 0, &res));
 	EXPECT_EQ(second.kva, res.kva);
 	EXPECT_EQ(0U, res.bad_pages);
 
-	ASSERT_EQ(0, unhold(other, &second));
+	ASSERT_EQ(0, vmap_test_unhold(other, &second));
 	EXPECT_EQ(0U, second.mapped);
 	close(other);
 }
@@ -432,10 +321,10 @@ TEST_F_TIMEOUT(buffer, closing_the_test_file_unmaps, TIME_LIMIT)
 	int other = open_vmap_test();
 
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, hold(other, self->dmabuf, &first));
-	ASSERT_EQ(0, hold(self->test, self->dmabuf, &second));
+	ASSERT_EQ(0, vmap_test_hold(other, self->dmabuf, &first));
+	ASSERT_EQ(0, vmap_test_hold(self->test, self->dmabuf, &second));
 	ASSERT_EQ(0, close(other));
-	ASSERT_EQ(0, unhold(self->test, &second));
+	ASSERT_EQ(0, vmap_test_unhold(self->test, &second));
 	EXPECT_EQ(first.kva, second.kva);
 	EXPECT_EQ(0U, second.mapped);
 }
@@ -444,12 +333,12 @@ TEST_F_TIMEOUT(buffer, mapping_survives_its_descriptor, TIME_LIMIT)
 {
 	struct dmabuf_vmap_hold held;
 
-	ASSERT_EQ(0, hold(self->test, self->dmabuf, &held));
+	ASSERT_EQ(0, vmap_test_hold(self->test, self->dmabuf, &held));
 	ASSERT_EQ(0, munmap(self->map, self->bytes));
 	ASSERT_EQ(0, close(self->dmabuf));
 	self->map = NULL;
 	self->dmabuf = -1;
-	ASSERT_EQ(0, unhold(self->test, &held));
+	ASSERT_EQ(0, vmap_test_unhold(self->test, &held));
 	EXPECT_EQ(0U, held.mapped);
 }
 
@@ -517,12 +406,11 @@ FIXTURE(test_user)
 
 FIXTURE_SETUP(test_user)
 {
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	const char *missing;
+
+	missing = open_both(&self->heap, &self->test);
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, page_size());
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
@@ -567,37 +455,34 @@ TEST_F(test_user, reports_each_round)
 	EXPECT_EQ(map_min, res->map_min_ns);
 }
 
-TEST_F(test_user, refuses_a_bad_fd)
+TEST_F(test_user, rejects_wrong_arguments)
 {
-	self->arg.fd = -1;
-	EXPECT_EQ(EBADF, run_errno(self->test, &self->arg));
-}
-
-TEST_F(test_user, refuses_what_is_not_a_dmabuf)
-{
-	int memfd = memfd_create("not a dma-buf", MFD_CLOEXEC);
+	const int memfd = memfd_create("not a dma-buf", MFD_CLOEXEC), fd = self->dmabuf;
+	const struct {
+		struct dmabuf_vmap_test arg;
+		int error;
+	} wrong[] = {
+		{ { .fd = -1, .rounds = 1 }, EBADF },
+		{ { .fd = memfd, .rounds = 1 }, EINVAL },
+		{ { .fd = fd, .rounds = 0 }, EINVAL },
+		{ { .fd = fd, .rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1 }, EINVAL },
+		{ { .fd = fd, .rounds = UINT32_MAX }, EINVAL },
+		{ { .fd = fd, .rounds = 1, .reserved = 1 }, EINVAL },
+		{ { .fd = fd, .rounds = 1, .rounds_ptr = 8 }, EFAULT },
+		{ { .fd = fd, .rounds = 1, .rounds_ptr = UINT64_MAX - 7 }, EFAULT },
+	};
 
 	ASSERT_LE(0, memfd);
-	self->arg.fd = memfd;
-	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		self->arg = wrong[i].arg;
+		EXPECT_EQ(wrong[i].error, run_errno(self->test, &self->arg))
+			TH_LOG("case %zu", i);
+	}
 	close(memfd);
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_RUN, NULL));
 }
 
-TEST_F(test_user, refuses_zero_rounds)
-{
-	self->arg.rounds = 0;
-	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
-}
-
-TEST_F(test_user, refuses_absurd_rounds)
-{
-	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1;
-	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
-	self->arg.rounds = UINT32_MAX;
-	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
-}
-
-TEST_F(test_user, refuses_unknown_flags)
+TEST_F(test_user, rejects_unknown_flags)
 {
 	for (int bit = 0; bit < 32; bit++) {
 		self->arg.flags = 1U << bit;
@@ -606,12 +491,6 @@ TEST_F(test_user, refuses_unknown_flags)
 		EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg))
 			TH_LOG("flag 0x%x", self->arg.flags);
 	}
-}
-
-TEST_F(test_user, refuses_reserved_bits)
-{
-	self->arg.reserved = 1;
-	EXPECT_EQ(EINVAL, run_errno(self->test, &self->arg));
 }
 
 TEST_F(test_user, refuses_a_short_struct)
@@ -652,19 +531,6 @@ TEST_F(test_user, refuses_unknown_commands)
 	EXPECT_EQ(ENOTTY, ioctl_errno(self->test, type, &self->arg));
 }
 
-TEST_F(test_user, faults_on_a_bad_argument)
-{
-	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_RUN, NULL));
-}
-
-TEST_F(test_user, faults_on_bad_rounds)
-{
-	self->arg.rounds_ptr = 8;
-	EXPECT_EQ(EFAULT, run_errno(self->test, &self->arg));
-	self->arg.rounds_ptr = UINT64_MAX - 7;
-	EXPECT_EQ(EFAULT, run_errno(self->test, &self->arg));
-}
-
 TEST_F(test_user, holds_one_mapping_per_file)
 {
 	EXPECT_EQ(ENOENT, unhold_errno(self->test));
@@ -685,7 +551,9 @@ TEST_F(test_user, refuses_to_hold_what_is_wrong)
 	EXPECT_EQ(ENOENT, unhold_errno(self->test));
 }
 
-/* Memory in a given layout. arg is right, some tests spoil one thing. */
+/* Memory in a given layout, by default APART, mapped by vmap_sg(). */
+#define ONE_PAGE	.bytes = page_size(), .block = page_size(), .rounds = 1
+
 FIXTURE(layout)
 {
 	int test;
@@ -697,13 +565,7 @@ FIXTURE_SETUP(layout)
 	self->test = open_vmap_test();
 	if (self->test < 0)
 		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
-	self->arg = (struct dmabuf_vmap_layout){
-		.layout = DMABUF_VMAP_LAYOUT_APART,
-		.entry = DMABUF_VMAP_ENTRY_SG,
-		.bytes = page_size(),
-		.block = page_size(),
-		.rounds = 1,
-	};
+	self->arg = (struct dmabuf_vmap_layout){ ONE_PAGE };
 }
 
 FIXTURE_TEARDOWN(layout)
@@ -720,7 +582,7 @@ TEST_F(layout, takes_a_request_that_is_right)
 	EXPECT_EQ(1U, self->arg.result.pte_leaves);
 }
 
-TEST_F_TIMEOUT(layout, every_page_is_mapped_where_it_belongs, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, every_page_is_where_the_device_has_it, TIME_LIMIT)
 {
 	const size_t blocks[] = { page_size(), 64 * KIB, MIB, 4 * MIB, 8 * MIB };
 	struct dmabuf_vmap_layout arg = self->arg;
@@ -770,7 +632,7 @@ TEST_F_TIMEOUT(layout, is_mapped_with_leaves_where_it_can_be, TIME_LIMIT)
 
 	if (!kernel_has_vmap_sg())
 		SKIP(return, "this kernel has no vmap_sg()");
-	if (file_has("/proc/cmdline", "nohugevmap"))
+	if (booted_with("nohugevmap"))
 		SKIP(return, "booted with nohugevmap");
 	for (int i = 0; i < 4; i++) {
 		arg.entry = i % 2;
@@ -847,139 +709,65 @@ TEST_F_TIMEOUT(layout, can_be_killed, TIME_LIMIT)
 	EXPECT_TRUE(WIFSIGNALED(status));
 }
 
-TEST_F(layout, refuses_an_unknown_layout)
+TEST_F(layout, rejects_wrong_arguments)
 {
-	self->arg.layout = DMABUF_VMAP_LAYOUT_MIXED + 1;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.layout = UINT32_MAX;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
+	const __u64 page = page_size(), low = (1ULL << 32) + page;
+	const __u64 max = DMABUF_VMAP_TEST_MAX_BYTES;
+	const struct dmabuf_vmap_layout wrong[] = {
+		{ ONE_PAGE, .layout = DMABUF_VMAP_LAYOUT_MIXED + 1 },
+		{ ONE_PAGE, .layout = UINT32_MAX },
+		{ ONE_PAGE, .entry = DMABUF_VMAP_ENTRY_VMALLOC + 1 },
+		{ ONE_PAGE, .entry = UINT32_MAX },
+		{ .rounds = 1, .bytes = 0, .block = page },
+		{ .rounds = 1, .bytes = 0, .block = 0 },
+		{ .rounds = 1, .bytes = max + page, .block = page },
+		/* One page, if the upper half of the number is lost. */
+		{ .rounds = 1, .bytes = low, .block = page },
+		{ .rounds = 1, .bytes = -page, .block = page },
+		/* Not whole blocks, or blocks that are not whole pages. */
+		{ .rounds = 1, .bytes = page + 1, .block = page },
+		{ .rounds = 1, .bytes = 3 * page, .block = 2 * page },
+		{ .rounds = 1, .bytes = page, .block = 0 },
+		{ .rounds = 1, .bytes = page, .block = page / 2 },
+		{ .rounds = 1, .bytes = page, .block = 2 * page },
+		{ .rounds = 1, .bytes = page, .block = low },
+		{ .rounds = 0, .bytes = page, .block = page },
+		{ .rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1, .bytes = page, .block = page },
+		{ .rounds = UINT32_MAX, .bytes = page, .block = page },
+		{ ONE_PAGE, .skip = page + 1 },
+		{ ONE_PAGE, .skip = max },
+		{ ONE_PAGE, .skip = -page },
+		/* More than a block, of what maps one only. */
+		{ .rounds = 1, .bytes = 2 * page, .block = page,
+		  .entry = DMABUF_VMAP_ENTRY_IOREMAP },
+		{ .rounds = 1, .bytes = 2 * page, .block = page,
+		  .entry = DMABUF_VMAP_ENTRY_VMALLOC },
+	};
+	const __u64 pointers[] = { 8, UINT64_MAX - 7 };
 
-TEST_F(layout, refuses_an_unknown_entry)
-{
-	self->arg.entry = DMABUF_VMAP_ENTRY_VMALLOC + 1;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.entry = UINT32_MAX;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_zero_bytes)
-{
-	self->arg.bytes = 0;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.block = 0;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_absurd_bytes)
-{
-	self->arg.bytes = DMABUF_VMAP_TEST_MAX_BYTES + (__u64)page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	/* One page, if the upper half of the number is lost. */
-	self->arg.bytes = (1ULL << 32) + page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.bytes = -(__u64)page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_bytes_that_are_not_whole_blocks)
-{
-	self->arg.bytes++;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.bytes = 3 * page_size();
-	self->arg.block = 2 * page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_a_block_of_zero)
-{
-	self->arg.block = 0;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_a_block_that_is_not_whole_pages)
-{
-	self->arg.block = page_size() / 2;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_a_block_larger_than_all)
-{
-	self->arg.block = 2 * page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.block = (1ULL << 32) + page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_zero_rounds)
-{
-	self->arg.rounds = 0;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_absurd_rounds)
-{
-	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS + 1;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.rounds = UINT32_MAX;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_to_skip_what_is_not_whole_pages)
-{
-	self->arg.skip = page_size() + 1;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_to_skip_absurdly_much)
-{
-	self->arg.skip = DMABUF_VMAP_TEST_MAX_BYTES;
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-	self->arg.skip = -page_size();
-	EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
-}
-
-TEST_F(layout, refuses_to_ioremap_more_than_a_block)
-{
-	self->arg.bytes = 2 * page_size();
-	for (__u32 entry = DMABUF_VMAP_ENTRY_IOREMAP; entry <= DMABUF_VMAP_ENTRY_VMALLOC; entry++) {
-		self->arg.entry = entry;
-		EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		self->arg = wrong[i];
+		EXPECT_EQ(EINVAL, layout_errno(self->test, &self->arg))
+			TH_LOG("case %zu", i);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(pointers); i++) {
+		self->arg = (struct dmabuf_vmap_layout){ ONE_PAGE, .rounds_ptr = pointers[i] };
+		EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
+	}
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_LAYOUT, NULL));
 }
 
-TEST_F(layout, refuses_a_short_struct)
-{
-	const size_t size = sizeof(self->arg);
-
-	EXPECT_EQ(EINVAL, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
-					size - 8, &self->arg));
-	EXPECT_EQ(EINVAL, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
-					0, &self->arg));
-}
-
-TEST_F(layout, refuses_a_longer_struct_of_more)
+TEST_F(layout, rejects_other_sizes_of_the_struct)
 {
 	struct {
 		struct dmabuf_vmap_layout arg;
 		__u64 tail;
 	} longer = { .arg = self->arg, .tail = 1 };
+	const size_t size = sizeof(self->arg);
 
-	EXPECT_EQ(E2BIG, of_size_errno(self->test, DMABUF_VMAP_TEST_LAYOUT,
-				       sizeof(longer), &longer));
-}
-
-TEST_F(layout, faults_on_a_bad_argument)
-{
-	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_LAYOUT, NULL));
-}
-
-TEST_F(layout, faults_on_bad_rounds)
-{
-	self->arg.rounds_ptr = 8;
-	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
-	self->arg.rounds_ptr = UINT64_MAX - 7;
-	EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
+	EXPECT_EQ(EINVAL, layout_of_size_errno(self->test, size - 8, &self->arg));
+	EXPECT_EQ(EINVAL, layout_of_size_errno(self->test, 0, &self->arg));
+	EXPECT_EQ(E2BIG, layout_of_size_errno(self->test, sizeof(longer), &longer));
 }
 
 TEST_HARNESS_MAIN

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "vmap_user.h"
+#include "heap_util.h"
 #include "../kselftest.h"
 
 #define DEFAULT_ROUNDS	16
@@ -57,18 +57,6 @@ static int failed(const char *what)
 {
 	fprintf(stderr, "vmap_bench: %s: %s\n", what, strerror(errno));
 	return -1;
-}
-
-static void print_times(struct bench *b, size_t bytes)
-{
-	for (int op = 0; op < NR_OPS; op++) {
-		__u64 *ns = b->ns[op];
-
-		qsort(ns, b->rounds, sizeof(*ns), compare_ns);
-		printf("bench\tkernel\tfresh\t%s\t%zu\t%lu\t%llu\t%llu\t%llu\n",
-		       op_names[op], bytes, b->rounds, ns[0],
-		       sorted_median(ns, b->rounds), ns[b->rounds - 1]);
-	}
 }
 
 /* Of a child that does not run before fork() has returned.  0 on error. */
@@ -192,7 +180,7 @@ static int time_round(struct bench *b, size_t bytes, unsigned long round)
 }
 
 /* Verified as well: numbers of a mapping that is wrong are worth nothing. */
-static int print_leaves(struct bench *b, size_t bytes)
+static int bench_leaves(struct bench *b, size_t bytes)
 {
 	const __u32 flags = DMABUF_VMAP_TEST_LEAVES | DMABUF_VMAP_TEST_VERIFY;
 	const int dmabuf = heap_alloc(b->heap, bytes);
@@ -210,9 +198,8 @@ static int print_leaves(struct bench *b, size_t bytes)
 			bytes, res.bad_pages, res.first_bad_page);
 		return -1;
 	}
-	printf("leaves\t%zu\t%llu\t%llu\t%llu\t%llu\t%llu\t%u\n", bytes,
-	       res.pud_leaves, res.pmd_leaves, res.cont_leaves, res.pte_leaves,
-	       res.table_bytes, res.nents);
+	printf("leaves\t");
+	print_leaves(&res);
 	return 0;
 }
 
@@ -222,34 +209,18 @@ static int bench_size(struct bench *b, size_t bytes)
 		if (time_round(b, bytes, i))
 			return -1;
 	}
-	print_times(b, bytes);
-	if (print_leaves(b, bytes))
+	for (int op = 0; op < NR_OPS; op++)
+		print_times("kernel", "fresh", op_names[op], bytes, b->ns[op], b->rounds);
+	if (bench_leaves(b, bytes))
 		return -1;
 	return fflush(stdout) ? failed("stdout") : 0;
-}
-
-/* A decimal number from 1 to @max, 0 if it is not. */
-static unsigned long parse_number(const char *text, unsigned long max)
-{
-	unsigned long n;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return 0;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	return errno || *end || n > max ? 0 : n;
 }
 
 static int bench_sizes(struct bench *b, const char * const *sizes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const size_t bytes = parse_number(sizes[i], SIZE_MAX / 2);
+		const size_t bytes = parse_number("BYTES", sizes[i], 1, SIZE_MAX / 2);
 
-		if (!bytes) {
-			fprintf(stderr, "vmap_bench: not a size in bytes: %s\n", sizes[i]);
-			return -1;
-		}
 		if (bench_size(b, page_align(bytes)))
 			return -1;
 	}
@@ -272,12 +243,7 @@ static int parse_options(struct bench *b, int argc, char **argv)
 		}
 		if (opt != 'r')
 			return -1;
-		b->rounds = parse_number(optarg, MAX_ROUNDS);
-		if (!b->rounds) {
-			fprintf(stderr, "vmap_bench: rounds must be 1 to %d: %s\n",
-				MAX_ROUNDS, optarg);
-			return -1;
-		}
+		b->rounds = parse_number("ROUNDS", optarg, 1, MAX_ROUNDS);
 	}
 	return 0;
 }

@@ -18,8 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "fgraph.h"
-#include "heap_memory.h"
+#include "trace_util.h"
 #include "../kselftest_harness.h"
 
 #define BUFFER_BYTES	(8 * MIB)
@@ -35,7 +34,6 @@
 /* A PTE table for 2 MiB each, where pages are of 4 KiB. */
 #define REPLACED_TABLES	64
 
-#define MAX_CPUS	64
 #define READ_BYTES	(64 * KIB)
 /* Between two readings, in us: while page tables are read, none is replaced. */
 #define READ_PAUSE	20000
@@ -202,38 +200,6 @@ static long long uncounted_pages(struct memory *m)
 	return m->uncounted;
 }
 
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-/* Runs @work on each CPU, in a process of its own.  Returns how many have failed. */
-static int on_all_cpus(int (*work)(int cpu))
-{
-	const int nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	pid_t pids[MAX_CPUS];
-	int failed = 0, n = nr_cpus < MAX_CPUS ? nr_cpus : MAX_CPUS;
-
-	for (int i = 0; i < n; i++) {
-		pids[i] = fork();
-		if (pids[i])
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pin_to(i);
-		_exit(work(i));
-	}
-	for (int i = 0; i < n; i++) {
-		int status = -1;
-
-		failed += pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status;
-	}
-	return failed;
-}
-
 static int replace(int test, __u64 bytes, __u32 rounds, struct dmabuf_vmap_replace *arg)
 {
 	*arg = (struct dmabuf_vmap_replace){ .bytes = bytes, .rounds = rounds };
@@ -249,7 +215,7 @@ static int say_failed(int cpu, const char *what, const struct dmabuf_vmap_result
 	return 1;
 }
 
-static int replace_on(int cpu)
+static int replace_on(int cpu, void *data)
 {
 	const int test = open_vmap_test();
 	struct dmabuf_vmap_replace arg = {};
@@ -266,7 +232,7 @@ static int replace_on(int cpu)
 }
 
 /* Addresses come from vmap() itself: mostly those that another CPU has just left. */
-static int vmap_on(int cpu)
+static int vmap_on(int cpu, void *data)
 {
 	const int test = open_vmap_test();
 
@@ -312,12 +278,11 @@ FIXTURE_VARIANT_ADD(mapping, with_readers) { .with_readers = true };
 
 FIXTURE_SETUP(mapping)
 {
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	const char *missing;
+
+	missing = open_both(&self->heap, &self->test);
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->shared = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
@@ -362,29 +327,21 @@ FIXTURE_TEARDOWN(mapping)
 
 static int hold_mapping(int test, int dmabuf, struct shared *shared, size_t bytes)
 {
-	struct dmabuf_vmap_hold arg = { .fd = dmabuf };
+	struct dmabuf_vmap_hold arg;
 
-	if (ioctl(test, DMABUF_VMAP_TEST_HOLD, &arg))
+	if (vmap_test_hold(test, dmabuf, &arg))
 		return -1;
 	shared->bytes = bytes;
 	shared->kva = arg.kva;
 	return 0;
 }
 
-static bool booted_with(const char *option)
-{
-	struct symbol word = { .line_end = option };
-
-	read_lines("/proc/cmdline", use_symbol, &word);
-	return word.found;
-}
-
 /* Returns whether anything is still mapped there. */
 static int unhold_mapping(int test)
 {
-	struct dmabuf_vmap_hold arg = { .fd = -1 };
+	struct dmabuf_vmap_hold arg;
 
-	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, &arg) ? -1 : !!arg.mapped;
+	return vmap_test_unhold(test, &arg) ? -1 : !!arg.mapped;
 }
 
 /* Returns how many of the pages can be written to, or -1. */
@@ -425,19 +382,9 @@ static int hold_with_leaves(int test, int dmabuf, struct shared *shared, size_t 
 	return -1;
 }
 
-static void fill_words(__u64 *words, size_t nr, __u64 seed)
-{
-	for (size_t i = 0; i < nr; i++)
-		words[i] = dmabuf_vmap_test_pattern(seed, i);
-}
-
 static bool has_seed_1(const __u64 *words, size_t nr, size_t first)
 {
-	for (size_t i = 0; i < nr; i++) {
-		if (words[i] != dmabuf_vmap_test_pattern(1, first + i))
-			return false;
-	}
-	return true;
+	return first_not_pattern(words, nr, 1, first) == nr;
 }
 
 /* The same through the kernel mapping, the device mapping, and /proc/kcore? */
@@ -545,7 +492,7 @@ TEST_F_TIMEOUT(mapping, is_protected_in_part_while_others_are_mapped, TIME_LIMIT
 
 	if (!others) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(on_all_cpus(vmap_on));
+		_exit(on_all_cpus(1, vmap_on, NULL));
 	}
 	ASSERT_LT(0, others);
 	do {
@@ -566,9 +513,9 @@ TEST_F_TIMEOUT(mapping, is_small_large_small_on_all_cpus, TIME_LIMIT)
 
 	/* Also what the readers of /proc/kcore look at. */
 	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
-	EXPECT_EQ(0, on_all_cpus(replace_on));
+	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
 	uncounted_pages(&before);
-	EXPECT_EQ(0, on_all_cpus(replace_on));
+	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
 	uncounted_pages(&after);
 	lost = lost_pages(&before, &after);
 	EXPECT_GE(LOST_TABLES, lost)
@@ -581,7 +528,7 @@ TEST_F_TIMEOUT(mapping, is_vmapped_small_large_small_on_all_cpus, TIME_LIMIT)
 	/* The addresses are free soon, and are read while others map them. */
 	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
 	EXPECT_EQ(0, unhold_mapping(self->test));
-	EXPECT_EQ(0, on_all_cpus(vmap_on));
+	EXPECT_EQ(0, on_all_cpus(1, vmap_on, NULL));
 }
 
 /*
@@ -742,24 +689,18 @@ TEST_F_TIMEOUT(request, replaces_tables_with_few_flushes, TIME_LIMIT)
 	EXPECT_GE(flushes_allowed(&arg.large), calls.n[0] + calls.n[1]);
 }
 
-/* The errno of an ioctl that must fail, 0 if it did not. */
-static int errno_of(int test, unsigned long cmd, void *arg)
-{
-	return ioctl(test, cmd, arg) == -1 ? errno : 0;
-}
-
 static int protect_errno(int test, const struct dmabuf_vmap_protect *arg)
 {
 	struct dmabuf_vmap_protect copy = *arg;
 
-	return errno_of(test, DMABUF_VMAP_TEST_PROTECT, &copy);
+	return ioctl_errno(test, DMABUF_VMAP_TEST_PROTECT, &copy);
 }
 
 static int replace_errno(int test, const struct dmabuf_vmap_replace *arg)
 {
 	struct dmabuf_vmap_replace copy = *arg;
 
-	return errno_of(test, DMABUF_VMAP_TEST_REPLACE, &copy);
+	return ioctl_errno(test, DMABUF_VMAP_TEST_REPLACE, &copy);
 }
 
 TEST_F(request, protects_only_what_is_held)
@@ -767,7 +708,7 @@ TEST_F(request, protects_only_what_is_held)
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 
 	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
-	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	EXPECT_EQ(3, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 1, 3));
 	EXPECT_EQ(0, unhold_mapping(self->test));
 	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
@@ -789,12 +730,12 @@ TEST_F(request, refuses_to_protect_what_is_wrong)
 		{ .bytes = page, .reserved = 1 },
 	};
 
-	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		EXPECT_EQ(EINVAL, protect_errno(self->test, &wrong[i]))
 			TH_LOG("case %zu", i);
 	}
-	EXPECT_EQ(EFAULT, errno_of(self->test, DMABUF_VMAP_TEST_PROTECT, NULL));
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_PROTECT, NULL));
 	EXPECT_EQ(0, unhold_mapping(self->test));
 }
 
@@ -804,7 +745,7 @@ TEST_F(request, makes_what_is_held_writable_before_it_goes)
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 	struct dmabuf_vmap_result res;
 
-	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	if (protect(self->test, DMABUF_VMAP_PROTECT_RO, 1, 2) < 0)
 		SKIP(return, "set_memory_ro(): %s", strerror(errno));
 	EXPECT_EQ(2, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, 4));
@@ -819,7 +760,7 @@ TEST_F(request, replaces_two_pages)
 	struct dmabuf_vmap_replace arg = self->replace;
 
 	arg.rounds = 3;
-	ASSERT_EQ(0, errno_of(self->test, DMABUF_VMAP_TEST_REPLACE, &arg));
+	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, &arg));
 	EXPECT_EQ(1U, arg.small.pte_leaves);
 	EXPECT_EQ(6U, arg.small.pages_checked);
 	EXPECT_EQ(6U, arg.large.pages_checked);
@@ -845,7 +786,7 @@ TEST_F(request, refuses_to_replace_what_is_wrong)
 		EXPECT_EQ(EINVAL, replace_errno(self->test, &wrong[i]))
 			TH_LOG("case %zu", i);
 	}
-	EXPECT_EQ(EFAULT, errno_of(self->test, DMABUF_VMAP_TEST_REPLACE, NULL));
+	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, NULL));
 }
 
 TEST_F(request, refuses_a_short_struct)
@@ -853,8 +794,8 @@ TEST_F(request, refuses_a_short_struct)
 	const unsigned long protect = DMABUF_VMAP_TEST_PROTECT - (1UL << _IOC_SIZESHIFT);
 	const unsigned long replace = DMABUF_VMAP_TEST_REPLACE - (1UL << _IOC_SIZESHIFT);
 
-	EXPECT_EQ(EINVAL, errno_of(self->test, protect, &self->protect));
-	EXPECT_EQ(EINVAL, errno_of(self->test, replace, &self->replace));
+	EXPECT_EQ(EINVAL, ioctl_errno(self->test, protect, &self->protect));
+	EXPECT_EQ(EINVAL, ioctl_errno(self->test, replace, &self->replace));
 }
 
 TEST_HARNESS_MAIN

@@ -6,10 +6,7 @@
  * Prints times as vmap_bench does.  128 MiB of CMA take cma=256M on the command line.
  */
 #define _GNU_SOURCE
-#include <stdbool.h>
-
-#include "heap_user.h"
-#include "users.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define BYTES		(128 * MIB)
@@ -18,6 +15,7 @@
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define SIZE_LIMIT	"/sys/module/udmabuf/parameters/size_limit_mb"
+#define ROUNDS		8
 #define SETTLE_US	20000
 #define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES | \
 			 DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
@@ -40,14 +38,6 @@ static bool read_choice(const char *file, char *choice, size_t size)
 	*end = 0;
 	snprintf(choice, size, "%s", start + 1);
 	return true;
-}
-
-static int write_number(const char *file, long long n)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", n);
-	return write_file(file, text);
 }
 
 /*
@@ -174,7 +164,7 @@ TEST_F_TIMEOUT(exporter, has_one_content_for_all, TIME_LIMIT)
 {
 	const __u64 seed = 5, words = self->bytes / sizeof(__u64);
 	struct dmabuf_vmap_result res;
-	__u64 *map, i = 0;
+	__u64 *map;
 
 	if (!kernel_has_our_heap() && variant->is_huge && variant->alloc != alloc_cma)
 		SKIP(return, "stock may map one page in place of all of a folio");
@@ -185,9 +175,7 @@ TEST_F_TIMEOUT(exporter, has_one_content_for_all, TIME_LIMIT)
 	EXPECT_EQ(res.kernel_hash, res.device_hash);
 	map = map_dmabuf(self->dmabuf, self->bytes);
 	ASSERT_NE(NULL, map);
-	while (i < words && map[i] == dmabuf_vmap_test_pattern(seed, i))
-		i++;
-	EXPECT_EQ(words, i);
+	EXPECT_EQ(words, first_not_pattern(map, words, seed, 0));
 	munmap(map, self->bytes);
 }
 
@@ -225,8 +213,8 @@ TEST_F_TIMEOUT(exporter, can_be_mapped_again_and_again, TIME_LIMIT)
 		map[i] = res.map_total_ns;
 		unmap[i] = res.unmap_total_ns;
 	}
-	print_times(variant->name, "vmap", self->bytes, map, ROUNDS);
-	print_times(variant->name, "vunmap", self->bytes, unmap, ROUNDS);
+	print_times(variant->name, "fresh", "vmap", self->bytes, map, ROUNDS);
+	print_times(variant->name, "fresh", "vunmap", self->bytes, unmap, ROUNDS);
 	fflush(stdout);
 }
 

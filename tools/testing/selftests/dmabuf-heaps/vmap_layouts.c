@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "vmap_user.h"
+#include "heap_util.h"
 #include "../kselftest.h"
 
 #define DEFAULT_BYTES	134217728
@@ -141,33 +141,14 @@ static void print_usage(FILE *to)
 		"  layout user layout bytes pud pmd cont pte table_bytes nents\n");
 }
 
-/* One line, of what is in b->ns. */
-static void print_op(struct bench *b, const char *entry, const char *layout,
-		     const char *op, __u64 bytes)
-{
-	qsort(b->ns, b->rounds, sizeof(*b->ns), compare_ns);
-	printf("bench\t%s\t%s\t%s\t%llu\t%lu\t%llu\t%llu\t%llu\n", entry, layout,
-	       op, bytes, b->rounds, b->ns[0], sorted_median(b->ns, b->rounds),
-	       b->ns[b->rounds - 1]);
-}
-
-static void print_times(struct bench *b, const char *entry, const char *layout,
-			__u64 bytes)
+static void print_rounds(struct bench *b, const char *entry, const char *layout, __u64 bytes)
 {
 	for (unsigned long i = 0; i < b->rounds; i++)
 		b->ns[i] = b->times[i].map_ns;
-	print_op(b, entry, layout, "vmap", bytes);
+	print_times(entry, layout, "vmap", bytes, b->ns, b->rounds);
 	for (unsigned long i = 0; i < b->rounds; i++)
 		b->ns[i] = b->times[i].unmap_ns;
-	print_op(b, entry, layout, "vunmap", bytes);
-}
-
-static void print_leaves(const char *entry, const char *layout,
-			 const struct dmabuf_vmap_result *res)
-{
-	printf("layout\t%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%u\n",
-	       entry, layout, res->bytes, res->pud_leaves, res->pmd_leaves,
-	       res->cont_leaves, res->pte_leaves, res->table_bytes, res->nents);
+	print_times(entry, layout, "vunmap", bytes, b->ns, b->rounds);
 }
 
 /* The block and the bytes to map: whole pages, and whole blocks. */
@@ -208,8 +189,9 @@ static int bench_entry(struct bench *b, const struct layout *l, int entry)
 			arg.result.first_bad_page);
 		return -1;
 	}
-	print_times(b, entries[entry].name, l->name, arg.bytes);
-	print_leaves(entries[entry].name, l->name, &arg.result);
+	print_rounds(b, entries[entry].name, l->name, arg.bytes);
+	printf("layout\t%s\t%s\t", entries[entry].name, l->name);
+	print_leaves(&arg.result);
 	return 0;
 }
 
@@ -292,37 +274,19 @@ static int bench_sizes(struct bench *b, char **names, int n)
 	return ret;
 }
 
-/* A decimal number from 1 to @max, 0 and a message if it is not. */
-static unsigned long parse_number(const char *what, const char *text,
-				  unsigned long max)
-{
-	unsigned long n = 0;
-	char *end = NULL;
-
-	errno = 0;
-	if (*text >= '0' && *text <= '9')
-		n = strtoul(text, &end, 10);
-	if (!errno && end && !*end && n && n <= max)
-		return n;
-	fprintf(stderr, "vmap_layouts: %s must be 1 to %lu: %s\n", what, max, text);
-	return 0;
-}
-
-/* As many as there are, separated by commas; 0 if one is not a size. */
-static size_t parse_sizes(struct bench *b, char *list)
+/* As many as there are, separated by commas. */
+static int parse_sizes(struct bench *b, char *list)
 {
 	char *text;
 
 	for (b->nr_sizes = 0; (text = strsep(&list, ",")); b->nr_sizes++) {
 		if (b->nr_sizes == MAX_SIZES) {
 			fprintf(stderr, "vmap_layouts: more than %d sizes\n", MAX_SIZES);
-			return 0;
+			return -1;
 		}
-		b->sizes[b->nr_sizes] = parse_number("bytes", text, DMABUF_VMAP_TEST_MAX_BYTES);
-		if (!b->sizes[b->nr_sizes])
-			return 0;
+		b->sizes[b->nr_sizes] = parse_number("BYTES", text, 1, DMABUF_VMAP_TEST_MAX_BYTES);
 	}
-	return b->nr_sizes;
+	return 0;
 }
 
 /* NULL and a message if there is no such entry. */
@@ -353,13 +317,11 @@ static int parse_options(struct bench *b, int argc, char **argv)
 			print_usage(stdout);
 			exit(EXIT_SUCCESS);
 		case 'b':
-			if (!parse_sizes(b, optarg))
+			if (parse_sizes(b, optarg))
 				return -1;
 			break;
 		case 'r':
-			b->rounds = parse_number("rounds", optarg, DMABUF_VMAP_TEST_MAX_ROUNDS);
-			if (!b->rounds)
-				return -1;
+			b->rounds = parse_number("ROUNDS", optarg, 1, DMABUF_VMAP_TEST_MAX_ROUNDS);
 			break;
 		case 'e':
 			b->entry = parse_entry(optarg);

@@ -25,7 +25,7 @@
 #include <linux/if_xdp.h>
 #include <linux/io_uring.h>
 
-#include "heap_user.h"
+#include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define HUGE_PAGES	"/proc/sys/vm/nr_hugepages"
@@ -49,14 +49,6 @@ struct user_memory {
 	long long huge_pages;
 };
 
-static int set_huge_pages(long long nr)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", nr);
-	return write_file(HUGE_PAGES, text);
-}
-
 static size_t leaf_bytes(void)
 {
 	const long long bytes = read_numbers(LEAF_BYTES, "%lld");
@@ -69,7 +61,7 @@ static void free_memory(struct user_memory *mem)
 	if (mem->map)
 		munmap(mem->map, mem->all);
 	if (mem->huge_pages >= 0)
-		set_huge_pages(mem->huge_pages);
+		write_number(HUGE_PAGES, mem->huge_pages);
 }
 
 /* @bytes, from @skip pages after an aligned address on. */
@@ -83,7 +75,7 @@ static int get_memory(struct user_memory *mem, enum memory_kind kind, size_t byt
 	*mem = (struct user_memory){ .huge_pages = -1 };
 	if (kind == HUGETLB) {
 		mem->huge_pages = read_numbers(HUGE_PAGES, "%lld");
-		if (set_huge_pages(mem->huge_pages + HUGE_PAGES_USED))
+		if (write_number(HUGE_PAGES, mem->huge_pages + HUGE_PAGES_USED))
 			return -1;
 	}
 	mem->all = (used + leaf - 1) / leaf * leaf + leaf;

@@ -1,50 +1,16 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * vkms as a user of dma_buf_vmap(), through libdrm. All functions return -1 and
- * set errno on error, unless they say otherwise.
- */
-#ifndef DRM_USER_H
-#define DRM_USER_H
-
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <poll.h>
 
 #include <drm_fourcc.h>
-#include <xf86drm.h>
-#include <xf86drmMode.h>
 
-#include "users.h"
+#include "drm_util.h"
+#include "../kselftest.h"
 
 #define FENCE_MS	30000
 
-/**
- * struct vkms - vkms, opened, as a user that shows a buffer on a plane
- * @user: maps and unmaps @fb
- * @fd: the device
- * @crtc: its CRTC
- * @plane: the primary plane of it
- * @writeback: the writeback connector
- * @fb: what is shown
- * @on: atomic request that shows @fb
- * @off: atomic request that does not
- */
-struct vkms {
-	struct user user;
-	int fd;
-	__u32 crtc;
-	__u32 plane;
-	__u32 writeback;
-	struct vkms_fb {
-		__u32 id;
-		__u32 handle;
-		__u32 width;
-		__u32 height;
-	} fb;
-	drmModeAtomicReqPtr on;
-	drmModeAtomicReqPtr off;
-};
-
 /* libdrm returns -errno from some of its functions, and sets errno in others. */
-static inline int drm_ret(int ret)
+int drm_ret(int ret)
 {
 	if (ret >= 0)
 		return 0;
@@ -54,8 +20,7 @@ static inline int drm_ret(int ret)
 }
 
 /* A property of an object by name: its id, and its value unless @value is NULL. */
-static inline __u32 drm_property(int fd, __u32 object, __u32 type,
-				 const char *name, __u64 *value)
+static __u32 drm_property(int fd, __u32 object, __u32 type, const char *name, __u64 *value)
 {
 	drmModeObjectPropertiesPtr props = drmModeObjectGetProperties(fd, object, type);
 	__u32 id = 0;
@@ -76,15 +41,15 @@ static inline __u32 drm_property(int fd, __u32 object, __u32 type,
 	return id;
 }
 
-static inline int drm_add(struct vkms *v, drmModeAtomicReqPtr req, __u32 object,
-			  __u32 type, const char *name, __u64 value)
+static int drm_add(struct vkms *v, drmModeAtomicReqPtr req, __u32 object, __u32 type,
+		   const char *name, __u64 value)
 {
 	const __u32 id = drm_property(v->fd, object, type, name, NULL);
 
 	return id ? drm_ret(drmModeAtomicAddProperty(req, object, id, value)) : -1;
 }
 
-static inline __u32 find_primary_plane(int fd)
+static __u32 find_primary_plane(int fd)
 {
 	drmModePlaneResPtr res = drmModeGetPlaneResources(fd);
 	__u32 found = 0;
@@ -100,7 +65,7 @@ static inline __u32 find_primary_plane(int fd)
 	return found;
 }
 
-static inline __u32 find_writeback(int fd, const drmModeRes *res)
+static __u32 find_writeback(int fd, const drmModeRes *res)
 {
 	__u32 found = 0;
 
@@ -114,13 +79,13 @@ static inline __u32 find_writeback(int fd, const drmModeRes *res)
 	return found;
 }
 
-static inline void vkms_close(struct vkms *v)
+void vkms_close(struct vkms *v)
 {
 	drmClose(v->fd);
 	v->fd = -1;
 }
 
-static inline int vkms_open(struct vkms *v)
+int vkms_open(struct vkms *v)
 {
 	drmModeResPtr res;
 
@@ -149,8 +114,7 @@ close:
 }
 
 /* Imports @dmabuf as an XRGB8888 framebuffer; lines follow without a gap. */
-static inline int vkms_fb_create(struct vkms *v, struct vkms_fb *fb, int dmabuf,
-				 __u32 width, __u32 height)
+int vkms_fb_create(struct vkms *v, struct vkms_fb *fb, int dmabuf, __u32 width, __u32 height)
 {
 	__u32 handles[4] = { 0 }, pitches[4] = { width * 4 }, offsets[4] = { 0 };
 	int ret;
@@ -167,16 +131,15 @@ static inline int vkms_fb_create(struct vkms *v, struct vkms_fb *fb, int dmabuf,
 	return drm_ret(ret);
 }
 
-static inline void vkms_fb_destroy(struct vkms *v, struct vkms_fb *fb)
+void vkms_fb_destroy(struct vkms *v, struct vkms_fb *fb)
 {
 	drmModeRmFB(v->fd, fb->id);
 	drmCloseBufferHandle(v->fd, fb->handle);
 }
 
 /* @width x @height of @fb, from (@x, @y) on, on the primary plane. */
-static inline int add_plane(struct vkms *v, drmModeAtomicReqPtr req,
-			    const struct vkms_fb *fb, __u32 x, __u32 y,
-			    __u32 width, __u32 height)
+int add_plane(struct vkms *v, drmModeAtomicReqPtr req, const struct vkms_fb *fb, __u32 x,
+	      __u32 y, __u32 width, __u32 height)
 {
 	const struct { const char *name; __u64 value; } props[] = {
 		{ "FB_ID", fb->id },
@@ -191,7 +154,7 @@ static inline int add_plane(struct vkms *v, drmModeAtomicReqPtr req,
 		{ "CRTC_H", height },
 	};
 
-	for (size_t i = 0; i < sizeof(props) / sizeof(*props); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(props); i++) {
 		if (drm_add(v, req, v->plane, DRM_MODE_OBJECT_PLANE,
 			    props[i].name, props[i].value))
 			return -1;
@@ -199,28 +162,28 @@ static inline int add_plane(struct vkms *v, drmModeAtomicReqPtr req,
 	return 0;
 }
 
-static inline int add_no_plane(struct vkms *v, drmModeAtomicReqPtr req)
+static int add_no_plane(struct vkms *v, drmModeAtomicReqPtr req)
 {
 	return drm_add(v, req, v->plane, DRM_MODE_OBJECT_PLANE, "FB_ID", 0) ||
 	       drm_add(v, req, v->plane, DRM_MODE_OBJECT_PLANE, "CRTC_ID", 0) ? -1 : 0;
 }
 
 /* With the CRTC off, a commit maps or unmaps, and returns at once. */
-static inline int vkms_atomic_on(struct user *user)
+static int vkms_atomic_on(struct user *user)
 {
 	struct vkms *v = (struct vkms *)user;
 
 	return drm_ret(drmModeAtomicCommit(v->fd, v->on, 0, NULL));
 }
 
-static inline int vkms_atomic_off(struct user *user)
+static int vkms_atomic_off(struct user *user)
 {
 	struct vkms *v = (struct vkms *)user;
 
 	return drm_ret(drmModeAtomicCommit(v->fd, v->off, 0, NULL));
 }
 
-static inline int vkms_legacy_on(struct user *user)
+static int vkms_legacy_on(struct user *user)
 {
 	const struct vkms *v = (struct vkms *)user;
 
@@ -229,17 +192,17 @@ static inline int vkms_legacy_on(struct user *user)
 				       v->fb.width << 16, v->fb.height << 16));
 }
 
-static inline int vkms_legacy_off(struct user *user)
+static int vkms_legacy_off(struct user *user)
 {
 	const struct vkms *v = (struct vkms *)user;
 
 	return drm_ret(drmModeSetPlane(v->fd, v->plane, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
 }
 
-static const struct user vkms_atomic = { "vkms-atomic", NULL, vkms_atomic_on, vkms_atomic_off };
-static const struct user vkms_legacy = { "vkms-legacy", NULL, vkms_legacy_on, vkms_legacy_off };
+const struct user vkms_atomic = { "vkms-atomic", NULL, vkms_atomic_on, vkms_atomic_off };
+const struct user vkms_legacy = { "vkms-legacy", NULL, vkms_legacy_on, vkms_legacy_off };
 
-static inline void vkms_hide(struct vkms *v)
+void vkms_hide(struct vkms *v)
 {
 	drmModeAtomicFree(v->on);
 	drmModeAtomicFree(v->off);
@@ -247,7 +210,7 @@ static inline void vkms_hide(struct vkms *v)
 }
 
 /* After this v->user maps and unmaps @dmabuf. */
-static inline int vkms_show(struct vkms *v, int dmabuf, __u32 width, __u32 height)
+int vkms_show(struct vkms *v, int dmabuf, __u32 width, __u32 height)
 {
 	v->user = vkms_atomic;
 	if (vkms_fb_create(v, &v->fb, dmabuf, width, height))
@@ -262,7 +225,7 @@ static inline int vkms_show(struct vkms *v, int dmabuf, __u32 width, __u32 heigh
 }
 
 /* A property blob with the mode of that size, 0 if there is none. */
-static inline __u32 mode_blob(struct vkms *v, __u32 width, __u32 height)
+static __u32 mode_blob(struct vkms *v, __u32 width, __u32 height)
 {
 	drmModeConnectorPtr c = drmModeGetConnector(v->fd, v->writeback);
 	__u32 blob = 0;
@@ -277,7 +240,7 @@ static inline __u32 mode_blob(struct vkms *v, __u32 width, __u32 height)
 	return blob;
 }
 
-static inline int wait_fence(int fence)
+static int wait_fence(int fence)
 {
 	struct pollfd fd = { .fd = fence, .events = POLLIN };
 	int n;
@@ -291,7 +254,7 @@ static inline int wait_fence(int fence)
 	return -1;
 }
 
-static inline int add_crtc(struct vkms *v, drmModeAtomicReqPtr req, __u32 mode)
+static int add_crtc(struct vkms *v, drmModeAtomicReqPtr req, __u32 mode)
 {
 	return drm_add(v, req, v->crtc, DRM_MODE_OBJECT_CRTC, "MODE_ID", mode) ||
 	       drm_add(v, req, v->crtc, DRM_MODE_OBJECT_CRTC, "ACTIVE", !!mode) ||
@@ -299,12 +262,12 @@ static inline int add_crtc(struct vkms *v, drmModeAtomicReqPtr req, __u32 mode)
 		       mode ? v->crtc : 0) ? -1 : 0;
 }
 
-static inline int commit_crtc(struct vkms *v, drmModeAtomicReqPtr req)
+static int commit_crtc(struct vkms *v, drmModeAtomicReqPtr req)
 {
 	return drm_ret(drmModeAtomicCommit(v->fd, req, DRM_MODE_ATOMIC_ALLOW_MODESET, NULL));
 }
 
-static inline int crtc_off(struct vkms *v)
+static int crtc_off(struct vkms *v)
 {
 	drmModeAtomicReqPtr req = drmModeAtomicAlloc();
 	const int ret = !req || add_no_plane(v, req) || add_crtc(v, req, 0) ||
@@ -318,8 +281,8 @@ static inline int crtc_off(struct vkms *v)
  * Turns the CRTC on, has vkms compose the part of @source at (@x, @y) that is as
  * large as @sink, and write it back there.
  */
-static inline int crtc_on(struct vkms *v, const struct vkms_fb *source, __u32 x,
-			  __u32 y, const struct vkms_fb *sink)
+int crtc_on(struct vkms *v, const struct vkms_fb *source, __u32 x, __u32 y,
+	    const struct vkms_fb *sink)
 {
 	const __u32 mode = mode_blob(v, sink->width, sink->height);
 	drmModeAtomicReqPtr req = drmModeAtomicAlloc();
@@ -343,8 +306,8 @@ static inline int crtc_on(struct vkms *v, const struct vkms_fb *source, __u32 x,
 	return ret;
 }
 
-static inline int vkms_write_back(struct vkms *v, const struct vkms_fb *source,
-				  __u32 x, __u32 y, const struct vkms_fb *sink)
+int vkms_write_back(struct vkms *v, const struct vkms_fb *source, __u32 x, __u32 y,
+		    const struct vkms_fb *sink)
 {
 	const int on = crtc_on(v, source, x, y, sink);
 	const int saved = errno;
@@ -354,5 +317,3 @@ static inline int vkms_write_back(struct vkms *v, const struct vkms_fb *source,
 	errno = saved;
 	return on;
 }
-
-#endif /* DRM_USER_H */

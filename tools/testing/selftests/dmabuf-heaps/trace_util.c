@@ -1,27 +1,13 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * How long single kernel functions take, from the function_graph tracer. All
- * functions return -1 and set errno on error, unless they say otherwise.
- */
-#ifndef FGRAPH_H
-#define FGRAPH_H
-
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <linux/types.h>
-
-#define TRACEFS	"/sys/kernel/tracing/"
+#include "trace_util.h"
 
 /* Some files take one word of @text at a time. */
-static inline int fgraph_set(const char *path, const char *text)
+int fgraph_set(const char *path, const char *text)
 {
 	const int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	ssize_t n = 0;
@@ -34,12 +20,12 @@ static inline int fgraph_set(const char *path, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
-static inline void fgraph_stop(void)
+void fgraph_stop(void)
 {
 	fgraph_set(TRACEFS "tracing_on", "0");
 }
 
-static inline bool fgraph_is_on(void)
+static bool fgraph_is_on(void)
 {
 	char tracer[32] = "";
 	const int fd = open(TRACEFS "current_tracer", O_RDONLY | O_CLOEXEC);
@@ -50,7 +36,7 @@ static inline bool fgraph_is_on(void)
 }
 
 /* Takes all CPUs but the first offline, or back. */
-static inline int fgraph_set_cpus(const char *online)
+int fgraph_set_cpus(const char *online)
 {
 	glob_t cpus;
 	int ret = 0;
@@ -72,7 +58,7 @@ static inline int fgraph_set_cpus(const char *online)
  * pages before translation"). With TRACE_ALONE in the environment, there is no other
  * CPU meanwhile.
  */
-static inline int fgraph_set_tracer(const char *tracer)
+static int fgraph_set_tracer(const char *tracer)
 {
 	const bool alone = getenv("TRACE_ALONE");
 	int ret = 0;
@@ -93,7 +79,7 @@ static inline int fgraph_set_tracer(const char *tracer)
  * Forgets what was traced, and lets the kernel run at its own speed again: when a
  * program begins, as the last may have been killed, and ends.
  */
-__attribute__((constructor, destructor)) static void fgraph_end(void)
+__attribute__((constructor, destructor)) void fgraph_end(void)
 {
 	if (!fgraph_is_on())
 		return;
@@ -107,7 +93,7 @@ __attribute__((constructor, destructor)) static void fgraph_end(void)
  * each time: it is the first call that has the kernel's code changed, which takes a
  * while.
  */
-static inline int fgraph_start(const char *functions)
+int fgraph_start(const char *functions)
 {
 	fgraph_stop();
 	if (fgraph_is_on()) {
@@ -126,7 +112,7 @@ static inline int fgraph_start(const char *functions)
  *  0) ! 123.456 us  |  function();
  *  0) * 12345.67 us |  } / * function * /
  */
-static inline __u64 fgraph_line_ns(const char *line, const char *function)
+static __u64 fgraph_line_ns(const char *line, const char *function)
 {
 	const char *p = strchr(line, ')'), *name = strstr(line, function);
 	__u64 ns, unit = 1000;
@@ -146,7 +132,7 @@ static inline __u64 fgraph_line_ns(const char *line, const char *function)
 }
 
 /* Times of the calls of @function, at most @max. Returns their number. */
-static inline int fgraph_read(const char *function, __u64 *ns, int max)
+int fgraph_read(const char *function, __u64 *ns, int max)
 {
 	char line[256];
 	int n = 0;
@@ -162,4 +148,51 @@ static inline int fgraph_read(const char *function, __u64 *ns, int max)
 	return n;
 }
 
-#endif /* FGRAPH_H */
+int time_user(struct user *user, __u64 *map, __u64 *unmap, int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		__u64 start;
+
+		if (user->ready && user->ready(user))
+			return -1;
+		start = now_ns();
+		if (user->map(user))
+			return -1;
+		map[i] = now_ns() - start;
+		start = now_ns();
+		if (user->unmap(user))
+			return -1;
+		unmap[i] = now_ns() - start;
+	}
+	return 0;
+}
+
+/* Times first, since the tracer costs time, and once before that to warm up. */
+int measure_user(struct user *user, struct user_times *t)
+{
+	__u64 unused[ROUNDS];
+	int ret;
+
+	if (time_user(user, t->map, t->unmap, 1) ||
+	    time_user(user, t->map, t->unmap, ROUNDS) ||
+	    fgraph_start("system_heap_vmap system_heap_vunmap"))
+		return -1;
+	ret = time_user(user, t->traced_map, unused, ROUNDS);
+	fgraph_stop();
+	t->heap_maps = fgraph_read("system_heap_vmap", t->heap_map, ROUNDS + 1);
+	t->heap_unmaps = fgraph_read("system_heap_vunmap", t->heap_unmap, ROUNDS + 1);
+	fgraph_end();
+	return ret;
+}
+
+/* Sorts the times. Flushed, for a test ends with _exit(). */
+void print_user(const struct user *user, size_t bytes, struct user_times *t)
+{
+	print_times(user->name, "fresh", "map", bytes, t->map, ROUNDS);
+	print_times(user->name, "fresh", "unmap", bytes, t->unmap, ROUNDS);
+	print_times(user->name, "fresh", "heap-vmap", bytes, t->heap_map, ROUNDS);
+	print_times(user->name, "fresh", "heap-vunmap", bytes, t->heap_unmap, ROUNDS);
+	printf("share\t%s\t%zu\t%.1f\n", user->name, bytes,
+	       100.0 * median(t->heap_map, ROUNDS) / median(t->traced_map, ROUNDS));
+	fflush(stdout);
+}

@@ -1,71 +1,38 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The virtual V4L2 drivers as users of dma_buf_vmap(), through vb2-vmalloc. All
- * functions return -1 and set errno on error, unless they say otherwise.
- */
-#ifndef V4L2_USER_H
-#define V4L2_USER_H
-
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/wait.h>
 
-#include <linux/videodev2.h>
-
-#include "users.h"
+#include "v4l2_util.h"
 
 #define MAX_VIDEO_NODES	64
 #define FRAME_MS	10000
-#define NR_BUFFERS	4
-#define BUFFER_BYTES	(4 * MIB)
-#define FILLER		0xa5
-
-#define NO_V4L2_DRIVERS	"no modules vicodec, vim2m, vimc and vivid"
-
-#define CAPTURE		V4L2_BUF_TYPE_VIDEO_CAPTURE
-#define OUTPUT		V4L2_BUF_TYPE_VIDEO_OUTPUT
-
-/**
- * struct v4l2_node - which of the device nodes
- * @driver: as VIDIOC_QUERYCAP has it
- * @bus: and its bus_info, NULL for any
- * @caps: what it must be able to, V4L2_CAP_*
- * @type: the queue that @fourcc is about
- * @fourcc: the first format of that queue, 0 for any
- */
-struct v4l2_node {
-	const char *driver;
-	const char *bus;
-	__u32 caps;
-	__u32 type;
-	__u32 fourcc;
-};
 
 /* The second vivid is for dma-contig, the first as all others for vmalloc. */
-static const struct v4l2_node vivid_capture = {
+const struct v4l2_node vivid_capture = {
 	"vivid", "platform:vivid-000", V4L2_CAP_VIDEO_CAPTURE, CAPTURE, 0
 };
 
-static const struct v4l2_node vivid_output = {
+const struct v4l2_node vivid_output = {
 	"vivid", "platform:vivid-000", V4L2_CAP_VIDEO_OUTPUT, OUTPUT, 0
 };
 
-static const struct v4l2_node vivid_contig = {
+const struct v4l2_node vivid_contig = {
 	"vivid", "platform:vivid-001", V4L2_CAP_VIDEO_CAPTURE, CAPTURE, 0
 };
 
-static const struct v4l2_node vim2m = { "vim2m", NULL, V4L2_CAP_VIDEO_M2M, OUTPUT, 0 };
-static const struct v4l2_node vimc = { "vimc", NULL, V4L2_CAP_VIDEO_CAPTURE, CAPTURE, 0 };
+const struct v4l2_node vim2m = { "vim2m", NULL, V4L2_CAP_VIDEO_M2M, OUTPUT, 0 };
+const struct v4l2_node vimc = { "vimc", NULL, V4L2_CAP_VIDEO_CAPTURE, CAPTURE, 0 };
 
-static const struct v4l2_node encoder = {
+const struct v4l2_node encoder = {
 	"vicodec", NULL, V4L2_CAP_VIDEO_M2M, CAPTURE, V4L2_PIX_FMT_FWHT
 };
 
-static const struct v4l2_node decoder = {
+const struct v4l2_node decoder = {
 	"vicodec", NULL, V4L2_CAP_VIDEO_M2M, OUTPUT, V4L2_PIX_FMT_FWHT
 };
 
-static inline int spawn(char *const argv[])
+static int spawn(char *const argv[])
 {
 	const pid_t child = fork();
 	int status = -1;
@@ -82,7 +49,7 @@ static inline int spawn(char *const argv[])
 /*
  * Once, vivid last: two of them, with an HDMI input and an HDMI output each.
  */
-static inline int load_v4l2_drivers(void)
+int load_v4l2_drivers(void)
 {
 	static char *const others[] = {
 		"modprobe", "-q", "-a", "vicodec", "vim2m", "vimc", NULL
@@ -98,7 +65,7 @@ static inline int load_v4l2_drivers(void)
 	return spawn(others) || spawn(vivid) ? -1 : 0;
 }
 
-static inline bool is_node(int fd, const struct v4l2_node *node)
+static bool is_node(int fd, const struct v4l2_node *node)
 {
 	struct v4l2_fmtdesc fmt = { .type = node->type };
 	struct v4l2_capability cap;
@@ -112,7 +79,7 @@ static inline bool is_node(int fd, const struct v4l2_node *node)
 	       (!ioctl(fd, VIDIOC_ENUM_FMT, &fmt) && fmt.pixelformat == node->fourcc);
 }
 
-static inline int v4l2_open(const struct v4l2_node *node)
+int v4l2_open(const struct v4l2_node *node)
 {
 	char path[32];
 
@@ -132,8 +99,7 @@ static inline int v4l2_open(const struct v4l2_node *node)
 }
 
 /* As near to that as the driver can. Returns the bytes of a frame, 0 on error. */
-static inline __u32 v4l2_set_format(int fd, __u32 type, __u32 fourcc,
-				    __u32 width, __u32 height)
+__u32 v4l2_set_format(int fd, __u32 type, __u32 fourcc, __u32 width, __u32 height)
 {
 	struct v4l2_format fmt = { .type = type };
 
@@ -148,7 +114,7 @@ static inline __u32 v4l2_set_format(int fd, __u32 type, __u32 fourcc,
 	return ioctl(fd, VIDIOC_S_FMT, &fmt) ? 0 : fmt.fmt.pix.sizeimage;
 }
 
-static inline int v4l2_request(int fd, __u32 type, __u32 count)
+int v4l2_request(int fd, __u32 type, __u32 count)
 {
 	struct v4l2_requestbuffers req = {
 		.type = type,
@@ -160,8 +126,7 @@ static inline int v4l2_request(int fd, __u32 type, __u32 count)
 }
 
 /* A buffer that is @dmabuf, with @used bytes in it if it is for output. */
-static inline struct v4l2_buffer v4l2_buffer(__u32 type, __u32 index, int dmabuf,
-					     size_t bytes, __u32 used)
+static struct v4l2_buffer v4l2_buffer(__u32 type, __u32 index, int dmabuf, size_t bytes, __u32 used)
 {
 	return (struct v4l2_buffer){
 		.type = type,
@@ -174,32 +139,14 @@ static inline struct v4l2_buffer v4l2_buffer(__u32 type, __u32 index, int dmabuf
 	};
 }
 
-/**
- * struct v4l2 - a queue of a driver, as a user that prepares a buffer
- * @user: maps and unmaps @dmabuf
- * @fd: the device
- * @type: the queue
- * @dmabuf: what is prepared
- * @bytes: its size
- * @used: bytes of a frame
- */
-struct v4l2 {
-	struct user user;
-	int fd;
-	__u32 type;
-	int dmabuf;
-	size_t bytes;
-	__u32 used;
-};
-
-static inline int v4l2_ready(struct user *user)
+int v4l2_ready(struct user *user)
 {
 	const struct v4l2 *v = (struct v4l2 *)user;
 
 	return v4l2_request(v->fd, v->type, 1);
 }
 
-static inline int v4l2_prepare(struct user *user)
+int v4l2_prepare(struct user *user)
 {
 	const struct v4l2 *v = (struct v4l2 *)user;
 	struct v4l2_buffer buf = v4l2_buffer(v->type, 0, v->dmabuf, v->bytes, v->used);
@@ -207,7 +154,7 @@ static inline int v4l2_prepare(struct user *user)
 	return ioctl(v->fd, VIDIOC_PREPARE_BUF, &buf);
 }
 
-static inline int v4l2_release(struct user *user)
+int v4l2_release(struct user *user)
 {
 	const struct v4l2 *v = (struct v4l2 *)user;
 
@@ -215,9 +162,8 @@ static inline int v4l2_release(struct user *user)
 }
 
 /* After this v->user maps and unmaps @dmabuf; frames are as small as can be. */
-static inline int v4l2_user(struct v4l2 *v, const char *name,
-			    const struct v4l2_node *node, __u32 type,
-			    int dmabuf, size_t bytes)
+int v4l2_user(struct v4l2 *v, const char *name, const struct v4l2_node *node, __u32 type,
+	      int dmabuf, size_t bytes)
 {
 	*v = (struct v4l2){
 		.user = { name, v4l2_ready, v4l2_prepare, v4l2_release },
@@ -236,7 +182,7 @@ static inline int v4l2_user(struct v4l2 *v, const char *name,
 }
 
 /* Waits for @events, of poll(). */
-static inline int v4l2_wait(int fd, short events)
+int v4l2_wait(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	const int n = poll(&p, 1, FRAME_MS);
@@ -248,7 +194,7 @@ static inline int v4l2_wait(int fd, short events)
 }
 
 /* Waits for a buffer; it must be without errors. */
-static inline int v4l2_dequeue(int fd, __u32 type, struct v4l2_buffer *buf)
+int v4l2_dequeue(int fd, __u32 type, struct v4l2_buffer *buf)
 {
 	*buf = v4l2_buffer(type, 0, -1, 0, 0);
 	if (v4l2_wait(fd, type == CAPTURE ? POLLIN : POLLOUT) ||
@@ -260,15 +206,7 @@ static inline int v4l2_dequeue(int fd, __u32 type, struct v4l2_buffer *buf)
 	return -1;
 }
 
-/* A queue that streams, and its buffers, mapped and full of FILLER. */
-struct queue {
-	int fd;
-	__u32 type;
-	int dmabufs[NR_BUFFERS];
-	__u8 *maps[NR_BUFFERS];
-};
-
-static inline int queue_buffer(struct queue *q, __u32 index, __u32 used)
+int queue_buffer(struct queue *q, __u32 index, __u32 used)
 {
 	struct v4l2_buffer buf = v4l2_buffer(q->type, index, q->dmabufs[index],
 					     BUFFER_BYTES, used);
@@ -276,18 +214,18 @@ static inline int queue_buffer(struct queue *q, __u32 index, __u32 used)
 	return ioctl(q->fd, VIDIOC_QBUF, &buf);
 }
 
-static inline int start_queue(struct queue *q)
+int start_queue(struct queue *q)
 {
 	return ioctl(q->fd, VIDIOC_STREAMON, &q->type);
 }
 
-static inline void stop_queue(struct queue *q)
+void stop_queue(struct queue *q)
 {
 	ioctl(q->fd, VIDIOC_STREAMOFF, &q->type);
 	v4l2_request(q->fd, q->type, 0);
 }
 
-static inline void free_buffers(struct queue *q)
+void free_buffers(struct queue *q)
 {
 	for (int i = 0; i < NR_BUFFERS; i++) {
 		if (q->maps[i])
@@ -297,7 +235,7 @@ static inline void free_buffers(struct queue *q)
 	}
 }
 
-static inline int alloc_buffers(struct queue *q, enum exporter exporter)
+int alloc_buffers(struct queue *q, enum exporter exporter)
 {
 	for (int i = 0; i < NR_BUFFERS; i++) {
 		q->dmabufs[i] = exporter_alloc(exporter, BUFFER_BYTES);
@@ -310,5 +248,3 @@ static inline int alloc_buffers(struct queue *q, enum exporter exporter)
 	}
 	return 0;
 }
-
-#endif /* V4L2_USER_H */

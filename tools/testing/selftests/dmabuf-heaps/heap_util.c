@@ -1,0 +1,821 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+
+#include "heap_util.h"
+#include "../kselftest.h"
+
+#define CLOCK_TRIES	10
+#define MAX_CLOCK_NS	100000
+#define MAX_CPUS	64
+/* How long to wait for what comes in seconds. */
+#define SETTLE_MS	10000
+#define PAGE_OWNERS	"/sys/kernel/debug/page_owner_stacks/show_stacks"
+#define PCI_DEVICES	"/sys/bus/pci/devices"
+
+const char * const op_names[NR_OPS] = {
+	[ALLOC] = "alloc",
+	[MMAP] = "mmap",
+	[FORK] = "fork",
+	[REFAULT] = "refault",
+	[REFAULT_PTES] = "refault-ptes",
+	[MUNMAP] = "munmap",
+	[VMAP] = "vmap",
+	[VUNMAP] = "vunmap",
+	[FREE] = "free",
+};
+
+/* Files. */
+
+/* Calls @use with each line of @file.  Returns -1 if there is no such file. */
+int read_lines(const char *file, use_line *use, void *data)
+{
+	char line[LINE_BYTES];
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		use(line, data);
+	fclose(f);
+	return 0;
+}
+
+struct wanted {
+	const char *format;
+	long long sum;
+	int found;
+};
+
+static void use_wanted(char *line, void *data)
+{
+	struct wanted *wanted = data;
+	long long n;
+
+	if (sscanf(line, wanted->format, &n) != 1)
+		return;
+	wanted->sum += n;
+	wanted->found++;
+}
+
+/* The sum of the numbers that @format finds in @file, -1 if there are none. */
+long long read_numbers(const char *file, const char *format)
+{
+	struct wanted wanted = { .format = format };
+
+	if (read_lines(file, use_wanted, &wanted) || !wanted.found)
+		return -1;
+	return wanted.sum;
+}
+
+/* @format is that of a line of /proc/meminfo, in KiB.  0 if there is none. */
+__u64 meminfo_bytes(const char *format)
+{
+	const long long kib = read_numbers("/proc/meminfo", format);
+
+	return kib < 0 ? 0 : kib * KIB;
+}
+
+struct counter {
+	const char *text;
+	int lines;
+};
+
+static void use_counter(char *line, void *data)
+{
+	struct counter *counter = data;
+
+	counter->lines += !!strstr(line, counter->text);
+}
+
+/* Lines of @file that contain @text, 0 if there is no such file. */
+int count_lines(const char *file, const char *text)
+{
+	struct counter counter = { .text = text };
+
+	read_lines(file, use_counter, &counter);
+	return counter.lines;
+}
+
+/* Returns -1 and sets errno if @file cannot be written. */
+int write_file(const char *file, const char *text)
+{
+	const int fd = open(file, O_WRONLY | O_CLOEXEC);
+	const ssize_t size = strlen(text);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = write(fd, text, size) == size ? 0 : -1;
+	close(fd);
+	return ret;
+}
+
+int write_number(const char *file, long long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", n);
+	return write_file(file, text);
+}
+
+/* Does a line of /proc/kallsyms end so? */
+bool kernel_has(const char *line_end)
+{
+	return count_lines("/proc/kallsyms", line_end);
+}
+
+bool kernel_has_our_heap(void)
+{
+	return kernel_has(" T vmap_sg\n");
+}
+
+bool kernel_has_kasan(void)
+{
+	return kernel_has(" T kasan_report\n");
+}
+
+bool booted_with(const char *option)
+{
+	return count_lines("/proc/cmdline", option);
+}
+
+/* Pages that the page allocator has handed out since boot, of all zones. */
+long long pages_allocated(void)
+{
+	return read_numbers("/proc/vmstat", "pgalloc_%*s %lld");
+}
+
+/*
+ * How many more errors DMA debugging may show, if the kernel has it.  It takes a buffer
+ * that is mapped for two devices for one: 6.12 always, 7.3 where devices are not
+ * coherent.
+ */
+void set_dma_errors(const char *nr)
+{
+	write_file("/sys/kernel/debug/dma-api/num_errors", nr);
+}
+
+/* Buffers. */
+
+size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t page_align(size_t bytes)
+{
+	return (bytes + page_size() - 1) & ~(page_size() - 1);
+}
+
+int open_heap(void)
+{
+	return open(SYSTEM_HEAP, O_RDONLY | O_CLOEXEC);
+}
+
+int open_vmap_test(void)
+{
+	return open(VMAP_TEST_FILE, O_RDWR | O_CLOEXEC);
+}
+
+/* Returns the file that cannot be opened, NULL if both are. */
+const char *open_both(int *heap, int *test)
+{
+	*heap = open_heap();
+	if (*heap < 0)
+		return SYSTEM_HEAP;
+	*test = open_vmap_test();
+	return *test < 0 ? VMAP_TEST_FILE : NULL;
+}
+
+/* For a program that is one test: where it cannot run, it ends here. */
+void open_or_skip(int *heap, int *test)
+{
+	const char *missing = open_both(heap, test);
+
+	if (missing)
+		ksft_exit_skip("%s: %s\n", missing, strerror(errno));
+}
+
+/* Returns a new dma-buf, which the caller closes. */
+int heap_alloc(int heap, __u64 bytes)
+{
+	struct dma_heap_allocation_data data = {
+		.len = bytes,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) ? -1 : (int)data.fd;
+}
+
+/* Of a heap that is open, which is closed. */
+static int alloc_and_close(int heap, size_t bytes)
+{
+	int dmabuf;
+
+	if (heap < 0)
+		return -1;
+	dmabuf = heap_alloc(heap, bytes);
+	close(heap);
+	return dmabuf;
+}
+
+int cma_alloc(size_t bytes)
+{
+	/* The name in 6.12, and the one since. */
+	static const char * const names[] = {
+		"/dev/dma_heap/reserved", "/dev/dma_heap/default_cma_region",
+	};
+	int heap = -1;
+
+	for (size_t i = 0; heap < 0 && i < ARRAY_SIZE(names); i++) {
+		heap = open(names[i], O_RDONLY | O_CLOEXEC);
+		if (heap < 0 && errno != ENOENT)
+			return -1;
+	}
+	return alloc_and_close(heap, bytes);
+}
+
+static int udmabuf_alloc(size_t bytes)
+{
+	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	const int memfd = memfd_create("udmabuf", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	struct udmabuf_create create = {
+		.memfd = memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.size = bytes,
+	};
+	int dmabuf = -1;
+
+	if (dev >= 0 && memfd >= 0 && !ftruncate(memfd, bytes) &&
+	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
+	close(memfd);
+	close(dev);
+	return dmabuf;
+}
+
+/* Returns a new dma-buf, which the caller closes. */
+int exporter_alloc(enum exporter exporter, size_t bytes)
+{
+	switch (exporter) {
+	case CMA:
+		return cma_alloc(bytes);
+	case UDMABUF:
+		return udmabuf_alloc(bytes);
+	default:
+		return alloc_and_close(open_heap(), bytes);
+	}
+}
+
+/* NULL on error. */
+void *map_dmabuf(int dmabuf, size_t bytes)
+{
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+int cpu_access(int dmabuf, __u64 flags)
+{
+	struct dma_buf_sync sync = { .flags = flags | DMA_BUF_SYNC_RW };
+
+	return ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+/* The in-kernel test user. */
+
+/* Times one round, then does what @flags ask for. */
+int vmap_test_once(int test, int dmabuf, __u32 flags, __u64 seed,
+		   struct dmabuf_vmap_result *res)
+{
+	struct dmabuf_vmap_test arg = {
+		.fd = dmabuf,
+		.rounds = 1,
+		.flags = flags,
+		.seed = seed,
+	};
+	int ret = ioctl(test, DMABUF_VMAP_TEST_RUN, &arg);
+
+	*res = arg.result;
+	return ret;
+}
+
+int vmap_test_hold(int test, int dmabuf, struct dmabuf_vmap_hold *arg)
+{
+	*arg = (struct dmabuf_vmap_hold){ .fd = dmabuf };
+	return ioctl(test, DMABUF_VMAP_TEST_HOLD, arg);
+}
+
+int vmap_test_unhold(int test, struct dmabuf_vmap_hold *arg)
+{
+	*arg = (struct dmabuf_vmap_hold){ .fd = -1 };
+	return ioctl(test, DMABUF_VMAP_TEST_UNHOLD, arg);
+}
+
+/* The errno of an ioctl that must fail, 0 if it did not. */
+int ioctl_errno(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) ? errno : 0;
+}
+
+/* The same, called by a program that knows another size of the structure. */
+int ioctl_of_size_errno(int fd, unsigned long cmd, size_t size, void *arg)
+{
+	return ioctl_errno(fd, _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), size), arg);
+}
+
+__u64 leaf_count(const struct dmabuf_vmap_result *res)
+{
+	return res->pud_leaves + res->pmd_leaves + res->cont_leaves +
+	       res->pte_leaves;
+}
+
+/* Maps @dmabuf for a new device that takes segments of @max_seg, see ATTACH. */
+int attach_new_device(int test, int dmabuf, __u32 max_seg, __u32 flags,
+		      struct dmabuf_vmap_attach *arg)
+{
+	*arg = (struct dmabuf_vmap_attach){
+		.test = { .fd = dmabuf, .rounds = 1, .flags = flags, .seed = max_seg },
+		.max_seg = max_seg,
+	};
+	return ioctl(test, DMABUF_VMAP_TEST_ATTACH, arg);
+}
+
+/* Maps @dmabuf for the device of that name, @nr times. */
+int attach_pci_device(int test, int dmabuf, const char *name, __u32 max_seg, __u32 flags,
+		      struct dmabuf_vmap_round *rounds, __u32 nr,
+		      struct dmabuf_vmap_attach *arg)
+{
+	*arg = (struct dmabuf_vmap_attach){
+		.test = {
+			.fd = dmabuf, .rounds = nr, .flags = flags, .seed = 7,
+			.rounds_ptr = (uintptr_t)rounds,
+		},
+		.bus = "pci",
+		.max_seg = max_seg,
+	};
+	snprintf(arg->device, sizeof(arg->device), "%s", name);
+	return ioctl(test, DMABUF_VMAP_TEST_ATTACH, arg);
+}
+
+/*
+ * A PCI device behind an IOMMU, of the name of those that have a driver.  Returns
+ * false if there is none.
+ */
+bool find_iommu_device(int test, int dmabuf, char *name, size_t size)
+{
+	struct dmabuf_vmap_attach arg;
+	const struct dirent *e;
+	bool found = false;
+	DIR *dir = opendir(PCI_DEVICES);
+
+	while (dir && !found && (e = readdir(dir))) {
+		if (*e->d_name == '.' || strlen(e->d_name) >= size)
+			continue;
+		memcpy(name, e->d_name, strlen(e->d_name) + 1);
+		found = !attach_pci_device(test, dmabuf, name, 0, 0, NULL, 1, &arg) &&
+			arg.iommu_sizes;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Contents. */
+
+bool is_zero(const __u64 *words, size_t nr)
+{
+	__u64 any = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		any |= words[i];
+	return !any;
+}
+
+void fill_words(__u64 *words, size_t nr, __u64 seed)
+{
+	for (size_t i = 0; i < nr; i++)
+		words[i] = dmabuf_vmap_test_pattern(seed, i);
+}
+
+/* Index of the first word that is not the pattern from @first on, or @nr. */
+size_t first_not_pattern(const __u64 *words, size_t nr, __u64 seed, size_t first)
+{
+	size_t i = 0;
+
+	while (i < nr && words[i] == dmabuf_vmap_test_pattern(seed, first + i))
+		i++;
+	return i;
+}
+
+/* The hash of @nr words of the pattern, without reading any. */
+__u64 pattern_hash(size_t nr, __u64 seed)
+{
+	__u64 hash = DMABUF_VMAP_TEST_HASH_INIT;
+
+	for (size_t i = 0; i < nr; i++)
+		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
+	return hash;
+}
+
+/* Memory of the machine. */
+
+/* Memory of the CMA is for movable pages and for its own users. */
+__u64 free_bytes(void)
+{
+	return meminfo_bytes("MemFree: %lld") - meminfo_bytes("CmaFree: %lld");
+}
+
+/* What is free, reserves of the kernel as well, and what can be had of its caches. */
+__u64 free_or_cached_bytes(void)
+{
+	return free_bytes() + meminfo_bytes("Cached: %lld") - meminfo_bytes("Shmem: %lld") +
+	       meminfo_bytes("SReclaimable: %lld");
+}
+
+/*
+ * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
+ * pages is then of no use to a buffer, and nobody takes it back where there is nothing
+ * to reclaim.  But each second they let some of it go.
+ *
+ * Returns whether @bytes are free at last.
+ */
+bool wait_for_free(__u64 bytes)
+{
+	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++)
+		sleep(1);
+	return free_bytes() >= bytes;
+}
+
+/* Whether the machine has room for @bytes, with as much again to spare. */
+bool memory_for(size_t bytes)
+{
+	return (__u64)sysconf(_SC_PHYS_PAGES) * page_size() / 2 >= bytes;
+}
+
+/* What follows @n words, each of them after any number of blanks. */
+static char *skip_words(char *text, int n)
+{
+	while (n--) {
+		text += strspn(text, " ,");
+		text += strcspn(text, " ,");
+	}
+	return text;
+}
+
+struct buddies {
+	int min_order;
+	__u64 bytes;
+};
+
+static void use_buddies(char *line, void *data)
+{
+	struct buddies *buddies = data;
+	char *next = strstr(line, "zone");
+	unsigned long long blocks;
+	int order, read;
+
+	if (!next)
+		return;
+	next = skip_words(next, 2);
+	for (order = 0; sscanf(next, "%llu%n", &blocks, &read) == 1; order++) {
+		next += read;
+		if (order >= buddies->min_order)
+			buddies->bytes += (blocks << order) * sysconf(_SC_PAGESIZE);
+	}
+}
+
+/* Bytes that are free in blocks of @min_order pages and more. */
+unsigned long long free_in_blocks(int min_order)
+{
+	struct buddies buddies = { .min_order = min_order };
+
+	read_lines("/proc/buddyinfo", use_buddies, &buddies);
+	return buddies.bytes;
+}
+
+/* Contiguous memory is taken, for which they are emptied, and given back. */
+void drain_cpu_lists(void)
+{
+	struct dmabuf_vmap_layout arg = {
+		.bytes = page_size(),
+		.block = page_size(),
+		.rounds = 1,
+	};
+	const int fd = open_vmap_test();
+
+	if (ioctl(fd, DMABUF_VMAP_TEST_LAYOUT, &arg))
+		printf("# lists of CPUs are not empty: %s\n", strerror(errno));
+	close(fd);
+}
+
+static long long counted_pages(void)
+{
+	static const char * const users[] = {
+		"Buffers: %lld", "Cached: %lld", "AnonPages: %lld", "Slab: %lld",
+		"KernelStack: %lld", "PageTables: %lld", "VmallocUsed: %lld",
+		"Percpu: %lld",
+	};
+	__u64 bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		bytes += meminfo_bytes(users[i]);
+	return bytes / page_size();
+}
+
+static void use_types(char *line, void *data)
+{
+	long long *pages = data, blocks;
+	char *next = strstr(line, "type ");
+	int read;
+
+	/* The table below it has no page orders, but "Number of blocks". */
+	if (!next)
+		return;
+	next = skip_words(next, 2);
+	for (int order = 0; sscanf(next, "%lld%n", &blocks, &read) == 1; order++) {
+		next += read;
+		*pages += blocks << order;
+	}
+}
+
+/**
+ * struct owner - who took pages, a function a line, and then how many there are
+ * @allocated: the last line was of the page allocator
+ * @is_heap: it was the heap that called it, not a slab or an array of the heap
+ * @pages: of the heap, in all
+ */
+struct owner {
+	bool allocated;
+	bool is_heap;
+	long long pages;
+};
+
+static void use_owner(char *line, void *data)
+{
+	struct owner *owner = data;
+	long long pages;
+
+	if (owner->allocated &&
+	    (strstr(line, " system_heap_") || strstr(line, " heap_")))
+		owner->is_heap = true;
+	owner->allocated = strstr(line, "alloc_pages");
+	if (sscanf(line, "nr_base_pages: %lld", &pages) != 1)
+		return;
+	if (owner->is_heap)
+		owner->pages += pages;
+	owner->is_heap = false;
+}
+
+static long long buffer_pages(void)
+{
+	struct owner owner = {};
+
+	return read_lines(PAGE_OWNERS, use_owner, &owner) ? -1 : owner.pages;
+}
+
+/*
+ * Takes two seconds: what was freed may be given back later, and each CPU keeps some
+ * of the counts to itself for a second.
+ */
+void look(struct memory *m)
+{
+	long long with_cpus;
+
+	sleep(2);
+	drain_cpu_lists();
+	/* Who reads all this takes some again. */
+	with_cpus = read_numbers("/proc/zoneinfo", " count: %lld");
+	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") + with_cpus;
+	m->counted = counted_pages();
+	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
+	m->by_size = free_in_blocks(0) / page_size() + with_cpus;
+	m->top = free_in_blocks(TOP_ORDER) / page_size();
+	m->by_type = 0;
+	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+	if (m->by_type)
+		m->by_type += with_cpus;
+	m->buffers = buffer_pages();
+}
+
+/*
+ * KASAN keeps what was freed for some time, and has pages that nobody counts: for
+ * the shadow of areas that are still to be unmapped, and for traces of calls.  What
+ * can be told there is what page_owner knows of buffers.
+ */
+long long lost_pages(const struct memory *before, const struct memory *after)
+{
+	if (!kernel_has_kasan())
+		return after->uncounted - before->uncounted;
+	if (after->buffers >= 0)
+		return after->buffers - before->buffers;
+	printf("# all may be lost: boot with page_owner=on\n");
+	return LLONG_MAX;
+}
+
+/* What is left behind. */
+
+/* All dma-bufs there are, whoever holds them. */
+long long count_dmabufs(void)
+{
+	return read_numbers(BUFINFO, "Total %lld objects");
+}
+
+struct left count_left(void)
+{
+	return (struct left){
+		.dmabufs = count_dmabufs(),
+		.areas = count_lines("/proc/vmallocinfo", "system_heap"),
+	};
+}
+
+/* Waits for what a work queue still has to release. */
+bool nothing_is_left(const struct left *before)
+{
+	for (int ms = 0; ms < SETTLE_MS; ms += 10) {
+		const struct left now = count_left();
+
+		if (now.dmabufs == before->dmabufs && now.areas == before->areas)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Processes. */
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * Runs @work in @each processes for each CPU, one or two.  One is pinned to its CPU.
+ * Returns how many have failed.
+ */
+int on_all_cpus(int each, int (*work)(int nr, void *data), void *data)
+{
+	const int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	const int n = each * (cpus < MAX_CPUS ? cpus : MAX_CPUS);
+	pid_t pids[2 * MAX_CPUS];
+	int failed = 0;
+
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (each == 1)
+			pin_to(i);
+		_exit(work(i, data));
+	}
+	for (int i = 0; i < n; i++) {
+		int status = -1;
+
+		failed += pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status;
+	}
+	return failed;
+}
+
+/* Random choices that a seed repeats, and options that are numbers. */
+
+/* SplitMix64: any seed is as good as any other. */
+__u64 random_number(__u64 *seed)
+{
+	__u64 z = *seed += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+unsigned int below(__u64 *seed, unsigned int n)
+{
+	return (random_number(seed) >> 32) % n;
+}
+
+/* Ends the program if @text is no decimal number from @min to @max. */
+unsigned long long parse_number(const char *what, const char *text, unsigned long long min,
+				unsigned long long max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (!errno && *text >= '0' && *text <= '9' && !*end && n >= min && n <= max)
+		return n;
+	fprintf(stderr, "%s: %s must be %llu to %llu: %s\n", program_invocation_short_name,
+		what, min, max, text);
+	exit(2);
+}
+
+/* Figures. */
+
+__u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * A clock of ticks, the guest's last resort, measures nothing here.  What
+ * clock_getres() says is the resolution of timers, so try.  One line on stderr
+ * if it is such a clock.
+ */
+int check_clock(const char *program)
+{
+	__u64 start, step = 0;
+
+	/* On a busy machine, a CPU may have been away in between: try again */
+	for (int i = 0; i < CLOCK_TRIES; i++) {
+		start = now_ns();
+		while (!(step = now_ns() - start))
+			;
+		if (step <= MAX_CLOCK_NS)
+			return 0;
+	}
+	fprintf(stderr, "%s: the clock is too coarse: %llu ns\n", program, step);
+	return -1;
+}
+
+/* For qsort(). */
+static int compare_ns(const void *a, const void *b)
+{
+	const __u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts @ns.  Of an even number, the mean of the two in the middle. */
+__u64 median(__u64 *ns, unsigned long n)
+{
+	qsort(ns, n, sizeof(*ns), compare_ns);
+	return ns[(n - 1) / 2] + (ns[n / 2] - ns[(n - 1) / 2]) / 2;
+}
+
+/* The line of an operation, separated by tabs.  Sorts @ns. */
+void print_times(const char *user, const char *layout, const char *op, __u64 bytes, __u64 *ns,
+		 unsigned long n)
+{
+	const __u64 middle = median(ns, n);
+
+	printf("bench\t%s\t%s\t%s\t%llu\t%lu\t%llu\t%llu\t%llu\n", user, layout, op, bytes, n,
+	       ns[0], middle, ns[n - 1]);
+}
+
+/* The end of a line: what a buffer is mapped with. */
+void print_leaves(const struct dmabuf_vmap_result *res)
+{
+	printf("%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%u\n", res->bytes, res->pud_leaves,
+	       res->pmd_leaves, res->cont_leaves, res->pte_leaves, res->table_bytes, res->nents);
+}
+
+/*
+ * Prints what it takes to map @dmabuf for a device behind an IOMMU, which takes
+ * segments of @max_seg, and what the IOMMU has for that; nothing where there is none.
+ */
+int print_iommu(int test, int dmabuf, const char *layout, __u32 max_seg)
+{
+	struct dmabuf_vmap_round rounds[ATTACH_ROUNDS];
+	__u64 map[ATTACH_ROUNDS], unmap[ATTACH_ROUNDS];
+	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
+	struct dmabuf_vmap_attach arg;
+
+	if (!find_iommu_device(test, dmabuf, name, sizeof(name)))
+		return 0;
+	if (attach_pci_device(test, dmabuf, name, max_seg, 0, rounds, ATTACH_ROUNDS, &arg))
+		return -1;
+	for (int i = 0; i < ATTACH_ROUNDS; i++) {
+		map[i] = rounds[i].map_ns;
+		unmap[i] = rounds[i].unmap_ns;
+	}
+	print_times("iommu", layout, "map", arg.test.result.bytes, map, ATTACH_ROUNDS);
+	print_times("iommu", layout, "unmap", arg.test.result.bytes, unmap, ATTACH_ROUNDS);
+	printf("iommu\t%s\t%s\t%llu\t0x%llx\t%llu\t%u\t%u\n", name, layout,
+	       arg.test.result.bytes, arg.iommu_sizes, arg.iommu_pages * page_size(),
+	       arg.test.result.nents, arg.test.result.dma_segments);
+	return fflush(stdout);
+}
