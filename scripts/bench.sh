@@ -55,7 +55,7 @@ jobs() {
 			-b "65536,$(mib 1 8 1024 | paste -sd ,)" run 1m 64k 4k-scattered
 		;;
 	frag | wall-frag) echo run $tests/heap_frag -b ;;
-	exporters) echo run $tests/vmap_exporters -t can_be_mapped_again_and_again ;;
+	exporters) echo run $tests/vmap_exporters -t maps_repeatedly ;;
 	iommu)
 		echo "run $tests/attach_bench + run $tests/heap_frag -i -o 8 +" \
 			"run $tests/heap_frag -i"

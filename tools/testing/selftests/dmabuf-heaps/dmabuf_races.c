@@ -158,7 +158,7 @@ FIXTURE_TEARDOWN(fences)
 	EXPECT_TRUE(nothing_is_left(&self->before));
 }
 
-TEST_F(fences, waits_for_what_is_not_signaled)
+TEST_F(fences, waits_for_unsignaled_fence)
 {
 	const __u32 one = 1;
 	const int in = new_fence(self->timeline, 1);
@@ -207,7 +207,7 @@ static int pass_fences(int nr, void *data)
 	return 0;
 }
 
-TEST_F_TIMEOUT(fences, are_passed_on_all_cpus, TIME_LIMIT)
+TEST_F_TIMEOUT(fences, passes_fences_on_all_cpus, TIME_LIMIT)
 {
 	EXPECT_EQ(0, on_all_cpus(2, pass_fences, &self->dmabuf));
 	EXPECT_TRUE(is_signaled(self->dmabuf, POLLOUT));
@@ -279,7 +279,7 @@ static int allocate_while_others_close(int nr, void *data)
 	return 0;
 }
 
-TEST_F_TIMEOUT(traced, closes_what_was_just_allocated, TIME_LIMIT)
+TEST_F_TIMEOUT(traced, closes_new_buffers_under_trace, TIME_LIMIT)
 {
 	EXPECT_EQ(0, on_all_cpus(2, allocate_while_others_close, &self->target));
 }
@@ -331,7 +331,7 @@ FIXTURE_TEARDOWN(unbound)
 }
 
 /* The buffer is still there, and the mapping goes with the last descriptor. */
-TEST_F_TIMEOUT(unbound, lets_go_of_its_buffer_later, TIME_LIMIT)
+TEST_F_TIMEOUT(unbound, releases_buffer_after_unbind, TIME_LIMIT)
 {
 	memset(self->map, 1, 64 * KIB);
 	ASSERT_EQ(0, write_file(VIVID_DRIVER "unbind", VIVID_DEVICE))
@@ -386,7 +386,7 @@ FIXTURE_TEARDOWN(attached_twice)
 	EXPECT_TRUE(nothing_is_left(&self->before));
 }
 
-TEST_F_TIMEOUT(attached_twice, has_one_content_for_all, TIME_LIMIT)
+TEST_F_TIMEOUT(attached_twice, shows_same_content_to_both, TIME_LIMIT)
 {
 	__u64 *map = map_dmabuf(self->dmabuf, SHARED_BYTES);
 	struct dmabuf_vmap_attach arg;
@@ -456,7 +456,7 @@ static int create(int dev, int memfd, __u64 offset, __u64 size)
 }
 
 /* Less than 2^51 bytes, 7.3 tries to allocate an array for, and warns above 2 GiB of it. */
-TEST_F(udmabuf, refuses_sizes_that_cannot_be)
+TEST_F(udmabuf, rejects_impossible_sizes)
 {
 	const __u64 page = page_size(), all = 16 * page;
 	const __u64 wrong[][2] = {
@@ -472,7 +472,7 @@ TEST_F(udmabuf, refuses_sizes_that_cannot_be)
 	}
 }
 
-TEST_F(udmabuf, refuses_lists_that_cannot_be)
+TEST_F(udmabuf, rejects_impossible_lists)
 {
 	struct udmabuf_create_list *list = self->list;
 	const __u32 counts[] = { 0, LIST_MAX, ~0U, 1U << 31 };
@@ -496,7 +496,7 @@ TEST_F(udmabuf, refuses_lists_that_cannot_be)
 }
 
 /* Each access took an sg_table, and some lost it. */
-TEST_F_TIMEOUT(udmabuf, can_be_accessed_again_and_again, TIME_LIMIT)
+TEST_F_TIMEOUT(udmabuf, survives_repeated_access, TIME_LIMIT)
 {
 	const int dmabuf = create(self->dev, self->memfd, 0, 16 * page_size());
 
@@ -509,7 +509,7 @@ TEST_F_TIMEOUT(udmabuf, can_be_accessed_again_and_again, TIME_LIMIT)
 }
 
 /* The same page twice is not contiguous, whatever the memory looks like. */
-TEST_F_TIMEOUT(udmabuf, is_refused_by_who_needs_one_piece, TIME_LIMIT)
+TEST_F_TIMEOUT(udmabuf, fails_in_importer_of_contiguous_memory, TIME_LIMIT)
 {
 	struct v4l2 v4l2;
 	int dmabuf;

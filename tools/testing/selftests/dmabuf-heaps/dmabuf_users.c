@@ -82,7 +82,7 @@ static __u64 address_of(int test, int dmabuf)
 	return vmap_test_unhold(test, &arg) ? 0 : kva;
 }
 
-TEST_F_TIMEOUT(shared, is_mapped_by_the_first_and_unmapped_by_the_last, TIME_LIMIT)
+TEST_F_TIMEOUT(shared, maps_at_first_use_and_unmaps_after_last, TIME_LIMIT)
 {
 	struct user *first = self->users[0], *second = self->users[1];
 	struct user *last = variant->first_leaves_first ? second : first;

@@ -209,7 +209,7 @@ FIXTURE_TEARDOWN(picture)
 	close(self->dmabufs[1]);
 }
 
-TEST_F_TIMEOUT(picture, is_written_back_as_it_was_drawn, TIME_LIMIT)
+TEST_F_TIMEOUT(picture, writes_back_what_was_drawn, TIME_LIMIT)
 {
 	const __u32 left = variant->last ? variant->width - WIDTH : 0;
 	const __u32 top = variant->last ? variant->height - HEIGHT : 0;

@@ -89,7 +89,7 @@ FIXTURE_TEARDOWN(request)
 	close(self->heap);
 }
 
-TEST_F(request, is_met)
+TEST_F(request, allocates_one_page)
 {
 	ASSERT_EQ(0, alloc_errno(self->heap, &self->data));
 	EXPECT_EQ(self->fds + 1, count_fds());
@@ -97,7 +97,7 @@ TEST_F(request, is_met)
 	ASSERT_EQ(0, close(self->data.fd));
 }
 
-TEST_F(request, is_of_whole_pages)
+TEST_F(request, rounds_len_up_to_pages)
 {
 	const off_t page = page_size();
 	const __u64 lengths[] = { 1, page - 1, page + 1, 64 * KIB + 1, 2 * MIB + 1 };
@@ -113,7 +113,7 @@ TEST_F(request, is_of_whole_pages)
 }
 
 /* All ones, rounded up to whole pages, is 0 as well. */
-TEST_F(request, is_of_some_memory)
+TEST_F(request, rejects_len_of_zero)
 {
 	const __u64 lengths[] = { 0, UINT64_MAX };
 
@@ -129,7 +129,7 @@ TEST_F(request, is_of_some_memory)
  * The bug: a length that no machine has was allocated page by page until the
  * OOM killer came.  The fix: refused up front.  A 32-bit kernel sees length 0.
  */
-TEST_F(request, is_not_of_more_than_all_memory)
+TEST_F(request, rejects_len_above_ram)
 {
 	if (!kernel_has_our_heap())
 		SKIP(return, "the stock heap allocates until out of memory");
@@ -138,14 +138,14 @@ TEST_F(request, is_not_of_more_than_all_memory)
 	EXPECT_EQ(0U, self->data.fd);
 }
 
-TEST_F(request, has_no_fd_yet)
+TEST_F(request, rejects_fd_that_is_set)
 {
 	self->data.fd = self->heap;
 	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
 }
 
 /* Of the access modes, and close-on-exec, any; of all other bits, none. */
-TEST_F(request, has_known_fd_flags)
+TEST_F(request, rejects_unknown_fd_flags)
 {
 	const __u32 known = O_ACCMODE | O_CLOEXEC;
 
@@ -165,7 +165,7 @@ TEST_F(request, has_known_fd_flags)
 	}
 }
 
-TEST_F(request, has_no_heap_flags)
+TEST_F(request, rejects_heap_flags)
 {
 	for (int bit = 0; bit < 64; bit++) {
 		self->data.heap_flags = 1ULL << bit;
@@ -174,7 +174,7 @@ TEST_F(request, has_no_heap_flags)
 	}
 }
 
-TEST_F(request, gets_the_access_mode_it_asks_for)
+TEST_F(request, sets_access_mode)
 {
 	const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 
@@ -189,7 +189,7 @@ TEST_F(request, gets_the_access_mode_it_asks_for)
 }
 
 /* Access to the heap is asked for when it is opened, in whatever mode. */
-TEST_F(request, may_be_made_of_a_heap_that_is_open_in_any_mode)
+TEST_F(request, allocates_from_heap_opened_in_any_mode)
 {
 	const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 
@@ -204,7 +204,7 @@ TEST_F(request, may_be_made_of_a_heap_that_is_open_in_any_mode)
 	}
 }
 
-TEST_F(request, needs_an_open_heap)
+TEST_F(request, rejects_closed_heap)
 {
 	const int path = open(SYSTEM_HEAP, O_PATH | O_CLOEXEC);
 	const int closed = dup(self->heap);
@@ -217,7 +217,7 @@ TEST_F(request, needs_an_open_heap)
 	EXPECT_EQ(EBADF, alloc_errno(-1, &self->data));
 }
 
-TEST_F(request, is_not_made_of_a_dmabuf)
+TEST_F(request, rejects_alloc_on_dmabuf)
 {
 	struct dma_heap_allocation_data again = self->data;
 
@@ -227,7 +227,7 @@ TEST_F(request, is_not_made_of_a_dmabuf)
 }
 
 /* heap_flags, which is missing, is 0. */
-TEST_F(request, may_lack_what_is_zero)
+TEST_F(request, accepts_struct_without_heap_flags)
 {
 	const size_t size = offsetof(struct dma_heap_allocation_data, heap_flags);
 
@@ -237,7 +237,7 @@ TEST_F(request, may_lack_what_is_zero)
 	ASSERT_EQ(0, close(self->data.fd));
 }
 
-TEST_F(request, needs_a_length)
+TEST_F(request, rejects_struct_without_len)
 {
 	EXPECT_EQ(EINVAL, alloc_of_size_errno(self->heap, &self->data, 0));
 	/* The lower half of a length that is a multiple of 4 GiB. */
@@ -246,7 +246,7 @@ TEST_F(request, needs_a_length)
 }
 
 /* Up to what the number of an ioctl can say; the kernel's buffer holds 128. */
-TEST_F(request, may_be_followed_by_more)
+TEST_F(request, accepts_longer_struct)
 {
 	const size_t sizes[] = { sizeof(self->data) + 8, 128, 129, (1 << _IOC_SIZEBITS) - 1 };
 	union {
@@ -270,7 +270,7 @@ TEST_F(request, may_be_followed_by_more)
 	free(longer);
 }
 
-TEST_F(request, has_a_known_number)
+TEST_F(request, rejects_unknown_ioctls)
 {
 	const unsigned long cmd = DMA_HEAP_IOCTL_ALLOC;
 
@@ -282,14 +282,14 @@ TEST_F(request, has_a_known_number)
 	}
 }
 
-TEST_F(request, faults_on_a_bad_address)
+TEST_F(request, faults_on_bad_address)
 {
 	EXPECT_EQ(EFAULT, alloc_errno(self->heap, NULL));
 	EXPECT_EQ(EFAULT, alloc_errno(self->heap, (void *)-8L));
 }
 
 /* The buffer is there already when its descriptor cannot be told. */
-TEST_F(request, faults_on_memory_that_is_read_only)
+TEST_F(request, faults_on_read_only_memory)
 {
 	struct dma_heap_allocation_data *data;
 
@@ -308,7 +308,7 @@ TEST_F(request, faults_on_memory_that_is_read_only)
 }
 
 /* The same, when half of the struct could be written. */
-TEST_F(request, faults_at_the_end_of_memory)
+TEST_F(request, faults_on_half_writable_struct)
 {
 	const size_t page = page_size();
 	struct dma_heap_allocation_data *data;
@@ -327,7 +327,7 @@ TEST_F(request, faults_at_the_end_of_memory)
 }
 
 /* Known only after the buffer has been made. */
-TEST_F(request, needs_a_free_descriptor)
+TEST_F(request, fails_without_free_descriptor)
 {
 	struct rlimit limit, none;
 
@@ -392,7 +392,7 @@ FIXTURE_TEARDOWN(mapping)
 	close(self->heap);
 }
 
-TEST_F(mapping, may_be_of_any_part)
+TEST_F(mapping, maps_any_part)
 {
 	const size_t steps[] = { 1, 3, 16, 17, 511, 512, 513, MAP_PAGES };
 
@@ -411,7 +411,7 @@ TEST_F(mapping, may_be_of_any_part)
 	}
 }
 
-TEST_F(mapping, keeps_what_is_around_a_hole)
+TEST_F(mapping, keeps_pages_around_a_hole)
 {
 	const size_t hole = 200, end = 300;
 
@@ -421,7 +421,7 @@ TEST_F(mapping, keeps_what_is_around_a_hole)
 						   self->page, MAP_PAGES - end, end));
 }
 
-TEST_F(mapping, can_be_moved)
+TEST_F(mapping, moves)
 {
 	char *to = mmap(NULL, self->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -432,7 +432,7 @@ TEST_F(mapping, can_be_moved)
 	EXPECT_EQ(MAP_PAGES, first_misplaced(to, self->page, MAP_PAGES, 0));
 }
 
-TEST_F(mapping, can_be_moved_in_part)
+TEST_F(mapping, moves_in_part)
 {
 	const size_t first = 100, nr = 50;
 	char *to = mmap(NULL, nr * self->page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -446,7 +446,7 @@ TEST_F(mapping, can_be_moved_in_part)
 	ASSERT_EQ(0, munmap(to, nr * self->page));
 }
 
-TEST_F(mapping, can_shrink_but_not_grow)
+TEST_F(mapping, shrinks_but_does_not_grow)
 {
 	const size_t half = self->bytes / 2;
 
@@ -461,7 +461,7 @@ TEST_F(mapping, can_shrink_but_not_grow)
 }
 
 /* Child and parent share the pages, and the child's mapping is its own. */
-TEST_F(mapping, is_shared_with_a_child)
+TEST_F(mapping, shares_pages_with_a_child)
 {
 	size_t *last = (size_t *)(self->map + (MAP_PAGES - 1) * self->page);
 	pid_t child = fork();
@@ -489,7 +489,7 @@ TEST_F(mapping, outlives_its_descriptor)
 }
 
 /* A child that shares the table of descriptors makes a buffer, and ends. */
-TEST_F(mapping, outlives_the_process_that_made_the_buffer)
+TEST_F(mapping, outlives_the_allocating_process)
 {
 	const pid_t child = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	int dmabuf, status;
@@ -515,7 +515,7 @@ TEST_F(mapping, outlives_the_process_that_made_the_buffer)
 	EXPECT_EQ(0, munmap(map, self->bytes));
 }
 
-TEST_F(mapping, can_be_made_read_only)
+TEST_F(mapping, becomes_read_only)
 {
 	pid_t child;
 	int status;
@@ -543,7 +543,7 @@ static void check_private(struct __test_metadata *_metadata, size_t *map,
 	ASSERT_EQ(0, munmap(map, nr * page));
 }
 
-TEST_F(mapping, is_private_only_if_contiguous)
+TEST_F(mapping, maps_private_only_if_contiguous)
 {
 	size_t *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE,
 			   self->dmabuf, 0);
@@ -556,7 +556,7 @@ TEST_F(mapping, is_private_only_if_contiguous)
 }
 
 /* The largest pieces come first, so there are two pages in one. */
-TEST_F(mapping, of_two_pages_may_be_private)
+TEST_F(mapping, maps_two_pages_private)
 {
 	size_t *map;
 
@@ -569,7 +569,7 @@ TEST_F(mapping, of_two_pages_may_be_private)
 	EXPECT_EQ(MAP_PAGES, first_misplaced(self->map, self->page, MAP_PAGES, 0));
 }
 
-TEST_F(mapping, of_one_page_may_be_private)
+TEST_F(mapping, maps_one_page_private)
 {
 	const size_t nr = 123;
 	size_t *map = mmap(NULL, self->page, PROT_READ | PROT_WRITE, MAP_PRIVATE,
@@ -584,7 +584,7 @@ TEST_F(mapping, of_one_page_may_be_private)
 }
 
 /* It has no pages to pin, to merge or to dump: VM_IO, VM_PFNMAP and others. */
-TEST_F(mapping, is_raw)
+TEST_F(mapping, has_flags_of_a_pfn_mapping)
 {
 	const struct iovec from = { self->map, self->page };
 	char range[LINE_BYTES], line[LINE_BYTES];
@@ -681,7 +681,7 @@ FIXTURE_TEARDOWN(shortage)
 }
 
 /* Not a chunk is taken for what cannot be had, nor for what buffers have already. */
-TEST_F(shortage, is_seen_before_memory_is_taken)
+TEST_F(shortage, fails_before_taking_memory)
 {
 	const __u64 sizes[] = {
 		available_bytes() + self->total / 6, 2 * self->total,
@@ -703,7 +703,7 @@ TEST_F(shortage, is_seen_before_memory_is_taken)
 }
 
 /* All that is free, of which the kernel keeps some: too little to be refused at once. */
-TEST_F_TIMEOUT(shortage, fails_one_request_and_nobody_else, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, fails_one_request_only, TIME_LIMIT)
 {
 	const __u64 bytes = free_or_cached_bytes();
 	const long long before = pages_allocated();
@@ -732,7 +732,7 @@ static void close_buffers(const int *dmabufs, int n)
 }
 
 /* Buffer by buffer, and all of it is back when they are closed. */
-TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, returns_enomem_when_full, TIME_LIMIT)
 {
 	const __u64 before = free_bytes();
 	int dmabufs[MAX_BUFFERS], n;
@@ -755,7 +755,7 @@ TEST_F_TIMEOUT(shortage, ends_with_an_error, TIME_LIMIT)
  * Whatever their size, buffers leave enough for small allocations, be it for the
  * files of theirs: before those fail, the kernel kills.  Enough is single pages.
  */
-TEST_F_TIMEOUT(shortage, is_none_of_small_allocations, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, leaves_memory_for_small_allocations, TIME_LIMIT)
 {
 	const __u64 sizes[] = { BUFFER_BYTES, 16 * page_size(), page_size() };
 	const struct rlimit files = { 2 * MAX_SMALL_BUFFERS, 2 * MAX_SMALL_BUFFERS };
@@ -847,7 +847,7 @@ static int swap_off(void)
 }
 
 /* Somebody else's anonymous memory is swapped out, and is what it was. */
-TEST_F_TIMEOUT(shortage, leaves_the_memory_of_others_alone, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, swaps_others_out_without_loss, TIME_LIMIT)
 {
 	const size_t bytes = self->total / 8 / page_size() * page_size();
 	int dmabufs[MAX_BUFFERS], n, go, status;
@@ -888,7 +888,7 @@ static int alloc_in_group(int heap)
 }
 
 /* Unless it is charged for them, see heap_charge.c. */
-TEST_F_TIMEOUT(shortage, of_a_group_is_none_of_buffers, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, memcg_limit_ignores_unaccounted_buffers, TIME_LIMIT)
 {
 	char text[32];
 	int status;
@@ -914,7 +914,7 @@ TEST_F_TIMEOUT(shortage, of_a_group_is_none_of_buffers, TIME_LIMIT)
 }
 
 /* What is being allocated goes with whoever wants it. */
-TEST_F_TIMEOUT(shortage, ends_with_the_one_who_brings_it, TIME_LIMIT)
+TEST_F_TIMEOUT(shortage, stops_when_the_task_is_killed, TIME_LIMIT)
 {
 	const __u64 before = meminfo_bytes("MemFree: %lld");
 	const __u64 bytes = available_bytes() / 2;

@@ -58,7 +58,7 @@ static __u64 much(void)
  * told in one go, as 16 MiB in the 24 bits of dwc3.  The fix: the table of an
  * attachment is cut for its device.
  */
-TEST_F_TIMEOUT(attachment, has_no_entry_longer_than_its_device_takes, TIME_LIMIT)
+TEST_F_TIMEOUT(attachment, cuts_entries_to_device_limit, TIME_LIMIT)
 {
 	const __u32 limits[] = {
 		16 * MIB, 16 * MIB - 1, 4 * MIB, STOCK_PAGES * page_size(), 64 * KIB, 0,
@@ -83,7 +83,7 @@ TEST_F_TIMEOUT(attachment, has_no_entry_longer_than_its_device_takes, TIME_LIMIT
 }
 
 /* What few drivers say does not cut what stock has always given in one entry. */
-TEST_F_TIMEOUT(attachment, of_a_device_that_says_nothing_is_not_cut_short, TIME_LIMIT)
+TEST_F_TIMEOUT(attachment, keeps_entries_if_device_sets_no_limit, TIME_LIMIT)
 {
 	const __u64 bytes = much(), stock = STOCK_PAGES * page_size();
 	struct dmabuf_vmap_attach any, none;
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(attachment, of_a_device_that_says_nothing_is_not_cut_short, TIME_
  * The bug: an entry of more than 256 KiB cannot be bounced, and buffers were one
  * entry: EIO.  Of a buffer in entries that are short, any size can.
  */
-TEST_F_TIMEOUT(attachment, can_be_of_any_size_if_it_is_bounced, TIME_LIMIT)
+TEST_F_TIMEOUT(attachment, attaches_any_size_when_bounced, TIME_LIMIT)
 {
 	const __u64 sizes[] = {
 		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 2 * MIB + 4 * KIB, 8 * MIB, 32 * MIB,
@@ -123,7 +123,7 @@ TEST_F_TIMEOUT(attachment, can_be_of_any_size_if_it_is_bounced, TIME_LIMIT)
 	self->dmabuf = -1;
 }
 
-TEST_F(attachment, needs_a_device_that_is_there)
+TEST_F(attachment, rejects_unknown_device)
 {
 	struct dmabuf_vmap_attach arg;
 
@@ -149,7 +149,7 @@ TEST_F(attachment, needs_a_device_that_is_there)
 }
 
 /* Every page is where the device has it, and so is what is written there. */
-TEST_F_TIMEOUT(attachment, behind_an_iommu_is_of_the_same_pages, TIME_LIMIT)
+TEST_F_TIMEOUT(attachment, maps_same_pages_behind_iommu, TIME_LIMIT)
 {
 	struct dmabuf_vmap_attach arg;
 	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(attachment, behind_an_iommu_is_of_the_same_pages, TIME_LIMIT)
 }
 
 /* Blocks of 2 MiB take no tables of their own, pages a table for each 2 MiB. */
-TEST_F_TIMEOUT(attachment, behind_an_iommu_needs_few_tables, TIME_LIMIT)
+TEST_F_TIMEOUT(attachment, uses_few_tables_of_iommu, TIME_LIMIT)
 {
 	struct dmabuf_vmap_attach any, arg;
 	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
@@ -241,7 +241,7 @@ FIXTURE_TEARDOWN(import)
 	close(self->heap);
 }
 
-TEST_F_TIMEOUT(import, is_possible_whatever_the_size, TIME_LIMIT)
+TEST_F_TIMEOUT(import, imports_any_size, TIME_LIMIT)
 {
 	const __u64 sizes[] = {
 		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 8 * MIB, 32 * MIB,

@@ -75,7 +75,7 @@ FIXTURE_TEARDOWN(group)
 	EXPECT_EQ(0, rmdir(GROUP));
 }
 
-TEST_F(group, pays_for_a_buffer_while_there_is_one)
+TEST_F(group, is_charged_while_buffer_exists)
 {
 	const long long before = charged_bytes();
 	long long bytes;
@@ -92,7 +92,7 @@ TEST_F(group, pays_for_a_buffer_while_there_is_one)
 }
 
 /* The one who allocates is charged, wherever the process and its buffer go. */
-TEST_F(group, still_pays_when_the_process_has_moved)
+TEST_F(group, stays_charged_after_process_moves)
 {
 	const long long before = charged_bytes();
 	const int dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
@@ -108,7 +108,7 @@ TEST_F(group, still_pays_when_the_process_has_moved)
 }
 
 /* The charge keeps what is left of the group, and the buffer is as good as before. */
-TEST_F(group, may_be_removed_before_its_buffer)
+TEST_F(group, is_removed_before_its_buffer)
 {
 	const int dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
 	struct dmabuf_vmap_result res = {};
@@ -133,7 +133,7 @@ TEST_F(group, may_be_removed_before_its_buffer)
 }
 
 /* Nobody is killed for it, either. */
-TEST_F(group, that_is_full_gets_no_buffer)
+TEST_F(group, rejects_buffer_above_limit)
 {
 	if (!self->accounting)
 		SKIP(return, "nothing is charged");

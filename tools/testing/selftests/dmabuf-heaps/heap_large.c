@@ -81,7 +81,7 @@ static __u64 first_misplaced(const __u64 *map, __u64 words, __u64 first)
 }
 
 /* Zero at first, then what user space writes is where kernel and device have it. */
-TEST_F_TIMEOUT(large, is_the_same_memory_for_all, TIME_LIMIT)
+TEST_F_TIMEOUT(large, shows_same_memory_to_all, TIME_LIMIT)
 {
 	const __u64 words = self->bytes / sizeof(__u64), tail = 16 * page_size();
 	struct dmabuf_vmap_attach arg;

@@ -153,7 +153,7 @@ FIXTURE_TEARDOWN(exporter)
 	close(self->dmabuf);
 }
 
-TEST_F_TIMEOUT(exporter, is_prepared_again_and_again, TIME_LIMIT)
+TEST_F_TIMEOUT(exporter, prepares_repeatedly, TIME_LIMIT)
 {
 	__u64 map[ROUNDS], unmap[ROUNDS];
 
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(exporter, is_prepared_again_and_again, TIME_LIMIT)
 }
 
 /* The driver that attaches does not map before it draws; the others do. */
-TEST_F_TIMEOUT(exporter, is_mapped_by_who_does_not_attach, TIME_LIMIT)
+TEST_F_TIMEOUT(exporter, maps_unless_driver_attaches, TIME_LIMIT)
 {
 	const bool attaches = variant->node == &vivid_contig;
 	const char *functions =
@@ -226,7 +226,7 @@ FIXTURE_TEARDOWN(contiguous)
 }
 
 /* Whether it is depends on memory.  If it is not, the buffer is as good as before. */
-TEST_F_TIMEOUT(contiguous, takes_a_buffer_that_is, TIME_LIMIT)
+TEST_F_TIMEOUT(contiguous, accepts_contiguous_buffers_only, TIME_LIMIT)
 {
 	struct user *user = &self->v4l2.user;
 	struct dmabuf_vmap_result res;

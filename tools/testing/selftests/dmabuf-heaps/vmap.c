@@ -94,7 +94,7 @@ FIXTURE_TEARDOWN(fresh)
 }
 
 /* At most 64 leaves, and no tables but the one that holds the PMD leaves. */
-TEST_F_TIMEOUT(fresh, is_mapped_with_few_leaves, TIME_LIMIT)
+TEST_F_TIMEOUT(fresh, maps_with_few_leaves, TIME_LIMIT)
 {
 	struct dmabuf_vmap_result res;
 
@@ -115,7 +115,7 @@ TEST_F_TIMEOUT(fresh, is_mapped_with_few_leaves, TIME_LIMIT)
 		TH_LOG("mapped at 0x%llx", res.kva);
 }
 
-TEST_F_TIMEOUT(fresh, has_few_segments, TIME_LIMIT)
+TEST_F_TIMEOUT(fresh, has_few_dma_segments, TIME_LIMIT)
 {
 	struct dmabuf_vmap_attach arg;
 	struct dmabuf_vmap_result res;
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(fresh, has_few_segments, TIME_LIMIT)
  * The array of page pointers that vmap() wants is large enough to be seen in
  * the counters of the page allocator: it comes and goes with each round.
  */
-TEST_F_TIMEOUT(fresh, is_mapped_without_a_page_array, TIME_LIMIT)
+TEST_F_TIMEOUT(fresh, maps_without_a_page_array, TIME_LIMIT)
 {
 	const long long array_pages = FRESH_BYTES / page_size() *
 				      sizeof(void *) / page_size();
@@ -208,7 +208,7 @@ FIXTURE_TEARDOWN(buffer)
 	close(self->heap);
 }
 
-TEST_F_TIMEOUT(buffer, kernel_and_device_see_what_user_wrote, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, shows_user_data_to_kernel_and_device, TIME_LIMIT)
 {
 	const __u64 seed = 1, expected = pattern_hash(self->words, seed);
 	struct dmabuf_vmap_result res;
@@ -224,7 +224,7 @@ TEST_F_TIMEOUT(buffer, kernel_and_device_see_what_user_wrote, TIME_LIMIT)
 	EXPECT_EQ(expected, res.device_hash);
 }
 
-TEST_F_TIMEOUT(buffer, user_sees_what_kernel_wrote, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, shows_kernel_data_to_user, TIME_LIMIT)
 {
 	const __u64 seed = 1ULL << 40;
 	struct dmabuf_vmap_result res;
@@ -246,7 +246,7 @@ TEST_F_TIMEOUT(buffer, user_sees_what_kernel_wrote, TIME_LIMIT)
 } while (0)
 
 /* The second buffer is likely to get the pages that the first has dirtied. */
-TEST_F_TIMEOUT(buffer, is_zero_even_if_its_pages_were_used, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, is_zero_after_reuse, TIME_LIMIT)
 {
 	EXPECT_TRUE(is_zero(self->map, self->words));
 	memset(self->map, 0xa5, self->bytes);
@@ -256,7 +256,7 @@ TEST_F_TIMEOUT(buffer, is_zero_even_if_its_pages_were_used, TIME_LIMIT)
 }
 
 /* The same, of a process that has ended. */
-TEST_F_TIMEOUT(buffer, is_zero_even_if_others_used_its_pages, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, is_zero_after_use_by_another_process, TIME_LIMIT)
 {
 	const pid_t child = fork();
 	int status;
@@ -275,7 +275,7 @@ TEST_F_TIMEOUT(buffer, is_zero_even_if_others_used_its_pages, TIME_LIMIT)
 	expect_new_buffer_is_zero();
 }
 
-TEST_F_TIMEOUT(buffer, every_page_is_where_the_device_has_it, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, maps_each_page_once, TIME_LIMIT)
 {
 	const __u32 flags = DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES;
 	struct dmabuf_vmap_result res;
@@ -290,7 +290,7 @@ TEST_F_TIMEOUT(buffer, every_page_is_where_the_device_has_it, TIME_LIMIT)
 	EXPECT_LE(page_size(), res.kva_align);
 }
 
-TEST_F_TIMEOUT(buffer, two_holders_share_a_mapping, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, shares_one_kernel_mapping, TIME_LIMIT)
 {
 	struct dmabuf_vmap_hold first, second;
 	struct dmabuf_vmap_result res;
@@ -315,7 +315,7 @@ TEST_F_TIMEOUT(buffer, two_holders_share_a_mapping, TIME_LIMIT)
 }
 
 /* A holder that exits must not keep the mapping, nor take it from others. */
-TEST_F_TIMEOUT(buffer, closing_the_test_file_unmaps, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, unmaps_on_close_of_the_test_file, TIME_LIMIT)
 {
 	struct dmabuf_vmap_hold first, second;
 	int other = open_vmap_test();
@@ -329,7 +329,7 @@ TEST_F_TIMEOUT(buffer, closing_the_test_file_unmaps, TIME_LIMIT)
 	EXPECT_EQ(0U, second.mapped);
 }
 
-TEST_F_TIMEOUT(buffer, mapping_survives_its_descriptor, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, keeps_kernel_mapping_after_close, TIME_LIMIT)
 {
 	struct dmabuf_vmap_hold held;
 
@@ -342,7 +342,7 @@ TEST_F_TIMEOUT(buffer, mapping_survives_its_descriptor, TIME_LIMIT)
 	EXPECT_EQ(0U, held.mapped);
 }
 
-TEST_F_TIMEOUT(buffer, can_be_mmapped_in_part, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, mmaps_single_pages, TIME_LIMIT)
 {
 	const size_t page = page_size(), page_words = page / sizeof(__u64);
 	const size_t last = self->bytes / page - 1;
@@ -364,7 +364,7 @@ TEST_F_TIMEOUT(buffer, can_be_mmapped_in_part, TIME_LIMIT)
 }
 
 /* From the second page to the end: no chunk is at its natural alignment. */
-TEST_F_TIMEOUT(buffer, can_be_mmapped_at_an_offset, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, mmaps_from_the_second_page, TIME_LIMIT)
 {
 	const size_t page = page_size(), page_words = page / sizeof(__u64);
 	const size_t bytes = self->bytes - page;
@@ -383,7 +383,7 @@ TEST_F_TIMEOUT(buffer, can_be_mmapped_at_an_offset, TIME_LIMIT)
 	ASSERT_EQ(0, munmap(map, bytes));
 }
 
-TEST_F_TIMEOUT(buffer, cannot_be_mmapped_past_its_end, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, rejects_mmap_past_the_end, TIME_LIMIT)
 {
 	const size_t page = page_size();
 
@@ -427,7 +427,7 @@ FIXTURE_TEARDOWN(test_user)
 	close(self->heap);
 }
 
-TEST_F(test_user, takes_a_request_that_is_right)
+TEST_F(test_user, accepts_right_arguments)
 {
 	EXPECT_EQ(0, run_errno(self->test, &self->arg));
 	EXPECT_EQ(page_size(), self->arg.result.bytes);
@@ -493,7 +493,7 @@ TEST_F(test_user, rejects_unknown_flags)
 	}
 }
 
-TEST_F(test_user, refuses_a_short_struct)
+TEST_F(test_user, rejects_short_struct)
 {
 	const size_t size = sizeof(self->arg);
 
@@ -501,7 +501,7 @@ TEST_F(test_user, refuses_a_short_struct)
 	EXPECT_EQ(EINVAL, run_of_size_errno(self->test, 0, &self->arg));
 }
 
-TEST_F(test_user, takes_a_longer_struct_of_zeros)
+TEST_F(test_user, accepts_longer_struct_of_zeros)
 {
 	struct {
 		struct dmabuf_vmap_test arg;
@@ -512,7 +512,7 @@ TEST_F(test_user, takes_a_longer_struct_of_zeros)
 	EXPECT_EQ(page_size(), longer.arg.result.bytes);
 }
 
-TEST_F(test_user, refuses_a_longer_struct_of_more)
+TEST_F(test_user, rejects_longer_struct_of_more)
 {
 	struct {
 		struct dmabuf_vmap_test arg;
@@ -522,7 +522,7 @@ TEST_F(test_user, refuses_a_longer_struct_of_more)
 	EXPECT_EQ(E2BIG, run_of_size_errno(self->test, sizeof(longer), &longer));
 }
 
-TEST_F(test_user, refuses_unknown_commands)
+TEST_F(test_user, rejects_unknown_ioctls)
 {
 	const unsigned long nr = _IOWR(DMABUF_VMAP_TEST_TYPE, 99, struct dmabuf_vmap_test);
 	const unsigned long type = _IOWR('V', 1, struct dmabuf_vmap_test);
@@ -540,7 +540,7 @@ TEST_F(test_user, holds_one_mapping_per_file)
 	EXPECT_EQ(ENOENT, unhold_errno(self->test));
 }
 
-TEST_F(test_user, refuses_to_hold_what_is_wrong)
+TEST_F(test_user, rejects_wrong_hold)
 {
 	struct dmabuf_vmap_hold arg = { .fd = self->dmabuf, .flags = 1 };
 
@@ -573,7 +573,7 @@ FIXTURE_TEARDOWN(layout)
 	close(self->test);
 }
 
-TEST_F(layout, takes_a_request_that_is_right)
+TEST_F(layout, accepts_right_arguments)
 {
 	EXPECT_EQ(0, layout_errno(self->test, &self->arg));
 	EXPECT_EQ(page_size(), self->arg.result.bytes);
@@ -582,7 +582,7 @@ TEST_F(layout, takes_a_request_that_is_right)
 	EXPECT_EQ(1U, self->arg.result.pte_leaves);
 }
 
-TEST_F_TIMEOUT(layout, every_page_is_where_the_device_has_it, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, maps_each_page_once, TIME_LIMIT)
 {
 	const size_t blocks[] = { page_size(), 64 * KIB, MIB, 4 * MIB, 8 * MIB };
 	struct dmabuf_vmap_layout arg = self->arg;
@@ -605,7 +605,7 @@ TEST_F_TIMEOUT(layout, every_page_is_where_the_device_has_it, TIME_LIMIT)
 }
 
 /* One block, as ioremap() and vmalloc_huge() map it too; from its second page on. */
-TEST_F_TIMEOUT(layout, one_block_is_mapped_where_it_belongs, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, maps_one_block, TIME_LIMIT)
 {
 	const size_t sizes[] = { page_size(), 64 * KIB, MIB, 8 * MIB };
 	struct dmabuf_vmap_layout arg = self->arg;
@@ -625,7 +625,7 @@ TEST_F_TIMEOUT(layout, one_block_is_mapped_where_it_belongs, TIME_LIMIT)
 }
 
 /* Blocks of two leaves each; single pages, adjacent, make up leaves as well. */
-TEST_F_TIMEOUT(layout, is_mapped_with_leaves_where_it_can_be, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, maps_with_leaves_where_they_fit, TIME_LIMIT)
 {
 	const __u32 orders[] = { DMABUF_VMAP_LAYOUT_APART, DMABUF_VMAP_LAYOUT_ASCENDING };
 	struct dmabuf_vmap_layout arg = self->arg;
@@ -677,7 +677,7 @@ static size_t area_bytes(void)
 }
 
 /* More than the machine has, in turns that succeed and that fail at the end. */
-TEST_F_TIMEOUT(layout, gives_its_memory_back, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, frees_its_memory, TIME_LIMIT)
 {
 	const __u64 all = (__u64)sysconf(_SC_PHYS_PAGES) * page_size();
 
@@ -692,7 +692,7 @@ TEST_F_TIMEOUT(layout, gives_its_memory_back, TIME_LIMIT)
 	}
 }
 
-TEST_F_TIMEOUT(layout, can_be_killed, TIME_LIMIT)
+TEST_F_TIMEOUT(layout, stops_on_sigkill, TIME_LIMIT)
 {
 	pid_t child;
 	int status;

@@ -470,7 +470,7 @@ static int protect_in_part(int test, int dmabuf, struct shared *shared, int firs
 	return 0;
 }
 
-TEST_F_TIMEOUT(mapping, loses_no_table_of_a_split_leaf, TIME_LIMIT)
+TEST_F_TIMEOUT(mapping, frees_tables_of_split_leaves, TIME_LIMIT)
 {
 	struct memory before, after;
 	long long lost;
@@ -485,7 +485,7 @@ TEST_F_TIMEOUT(mapping, loses_no_table_of_a_split_leaf, TIME_LIMIT)
 }
 
 /* Leaves are split, on one CPU, while all of them map and unmap others nearby. */
-TEST_F_TIMEOUT(mapping, is_protected_in_part_while_others_are_mapped, TIME_LIMIT)
+TEST_F_TIMEOUT(mapping, protects_pages_while_others_map, TIME_LIMIT)
 {
 	const pid_t others = fork();
 	int status = -1, rounds = 0;
@@ -506,7 +506,7 @@ TEST_F_TIMEOUT(mapping, is_protected_in_part_while_others_are_mapped, TIME_LIMIT
 }
 
 /* Leaves replace page tables, and others may be walking these. */
-TEST_F_TIMEOUT(mapping, is_small_large_small_on_all_cpus, TIME_LIMIT)
+TEST_F_TIMEOUT(mapping, replaces_tables_on_all_cpus, TIME_LIMIT)
 {
 	struct memory before, after;
 	long long lost;
@@ -523,7 +523,7 @@ TEST_F_TIMEOUT(mapping, is_small_large_small_on_all_cpus, TIME_LIMIT)
 	EXPECT_EQ(0, unhold_mapping(self->test));
 }
 
-TEST_F_TIMEOUT(mapping, is_vmapped_small_large_small_on_all_cpus, TIME_LIMIT)
+TEST_F_TIMEOUT(mapping, vmaps_small_and_large_on_all_cpus, TIME_LIMIT)
 {
 	/* The addresses are free soon, and are read while others map them. */
 	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
@@ -703,7 +703,7 @@ static int replace_errno(int test, const struct dmabuf_vmap_replace *arg)
 	return ioctl_errno(test, DMABUF_VMAP_TEST_REPLACE, &copy);
 }
 
-TEST_F(request, protects_only_what_is_held)
+TEST_F(request, rejects_protect_without_hold)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 
@@ -714,7 +714,7 @@ TEST_F(request, protects_only_what_is_held)
 	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
 }
 
-TEST_F(request, refuses_to_protect_what_is_wrong)
+TEST_F(request, rejects_wrong_protect)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 	const __u64 page = page_size();
@@ -740,7 +740,7 @@ TEST_F(request, refuses_to_protect_what_is_wrong)
 }
 
 /* Or it is the next user of these pages that cannot write. */
-TEST_F(request, makes_what_is_held_writable_before_it_goes)
+TEST_F(request, restores_write_access_on_unhold)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 	struct dmabuf_vmap_result res;
@@ -768,7 +768,7 @@ TEST_F(request, replaces_two_pages)
 	EXPECT_EQ(DMABUF_VMAP_TEST_NO_PAGE, arg.large.first_bad_page);
 }
 
-TEST_F(request, refuses_to_replace_what_is_wrong)
+TEST_F(request, rejects_wrong_replace)
 {
 	const __u64 page = page_size();
 	const struct dmabuf_vmap_replace wrong[] = {
@@ -789,7 +789,7 @@ TEST_F(request, refuses_to_replace_what_is_wrong)
 	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, NULL));
 }
 
-TEST_F(request, refuses_a_short_struct)
+TEST_F(request, rejects_short_struct)
 {
 	const unsigned long protect = DMABUF_VMAP_TEST_PROTECT - (1UL << _IOC_SIZESHIFT);
 	const unsigned long replace = DMABUF_VMAP_TEST_REPLACE - (1UL << _IOC_SIZESHIFT);

@@ -160,7 +160,7 @@ FIXTURE_TEARDOWN(exporter)
  * What the kernel writes is what the device and the user see.  The bug, in udmabuf of
  * 6.12: of a large folio, the first page was mapped in place of all.
  */
-TEST_F_TIMEOUT(exporter, has_one_content_for_all, TIME_LIMIT)
+TEST_F_TIMEOUT(exporter, shows_same_content_to_all, TIME_LIMIT)
 {
 	const __u64 seed = 5, words = self->bytes / sizeof(__u64);
 	struct dmabuf_vmap_result res;
@@ -180,7 +180,7 @@ TEST_F_TIMEOUT(exporter, has_one_content_for_all, TIME_LIMIT)
 }
 
 /* Leaves wherever memory is contiguous; at both ends there may be PTEs. */
-TEST_F_TIMEOUT(exporter, is_mapped_with_large_leaves, TIME_LIMIT)
+TEST_F_TIMEOUT(exporter, maps_with_large_leaves, TIME_LIMIT)
 {
 	struct dmabuf_vmap_result res;
 
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(exporter, is_mapped_with_large_leaves, TIME_LIMIT)
  * Nothing is asked of how long it takes; bounds.awk does.  What vunmap leaves to a
  * worker is done between rounds, or it is the next round that pays.
  */
-TEST_F_TIMEOUT(exporter, can_be_mapped_again_and_again, TIME_LIMIT)
+TEST_F_TIMEOUT(exporter, maps_repeatedly, TIME_LIMIT)
 {
 	__u64 map[ROUNDS], unmap[ROUNDS];
 	struct dmabuf_vmap_result res;

@@ -182,7 +182,7 @@ FIXTURE_TEARDOWN(io_uring)
 }
 
 /* Requests that do nothing, as many as there is room for; each says which it was. */
-TEST_F_TIMEOUT(io_uring, completes_what_is_asked_for, TIME_LIMIT)
+TEST_F_TIMEOUT(io_uring, completes_all_requests, TIME_LIMIT)
 {
 	const struct io_uring_params *p = &self->params;
 	const struct io_uring_cqe *cqes = (void *)(self->rings + p->cq_off.cqes);
@@ -230,7 +230,7 @@ static int complete_one(int fd, char *rings, const struct io_uring_params *p,
 }
 
 /* A ring of buffers, which the kernel maps as well, and takes one for each read. */
-TEST_F_TIMEOUT(io_uring, reads_into_buffers_of_a_ring, TIME_LIMIT)
+TEST_F_TIMEOUT(io_uring, reads_into_ring_buffers, TIME_LIMIT)
 {
 	const size_t bytes = page_align(BUF_RING_ENTRIES * sizeof(struct io_uring_buf));
 	static char buffers[16][BUF_BYTES];
@@ -454,7 +454,7 @@ FIXTURE_TEARDOWN(ringbuf)
 	close(self->map);
 }
 
-TEST_F_TIMEOUT(ringbuf, keeps_records_whole_across_its_end, TIME_LIMIT)
+TEST_F_TIMEOUT(ringbuf, keeps_records_whole_at_the_wrap, TIME_LIMIT)
 {
 	const size_t record = VALUE_WORDS * 8 + BPF_RINGBUF_HDR_SZ;
 	__u64 words[VALUE_WORDS], at = 0;
@@ -532,7 +532,7 @@ FIXTURE_TEARDOWN(arena)
 	close(self->map);
 }
 
-TEST_F_TIMEOUT(arena, shows_the_kernel_what_user_wrote, TIME_LIMIT)
+TEST_F_TIMEOUT(arena, shows_user_data_to_kernel, TIME_LIMIT)
 {
 	const size_t nr = ARENA_BYTES / page_size();
 
@@ -656,7 +656,7 @@ FIXTURE_TEARDOWN(packet_ring)
 	close(self->sender);
 }
 
-TEST_F_TIMEOUT(packet_ring, holds_what_was_sent, TIME_LIMIT)
+TEST_F_TIMEOUT(packet_ring, receives_what_was_sent, TIME_LIMIT)
 {
 	const size_t nr = self->bytes / FRAME_BYTES;
 	char frame[FRAME_BYTES / 2];
@@ -763,7 +763,7 @@ FIXTURE_TEARDOWN(xdp)
 }
 
 /* Once through the ring, from frames all over the memory. */
-TEST_F_TIMEOUT(xdp, sends_what_is_in_its_memory, TIME_LIMIT)
+TEST_F_TIMEOUT(xdp, sends_its_memory, TIME_LIMIT)
 {
 	const struct timeval limit = { .tv_sec = 30 };
 	struct xdp_desc *descs = (void *)(self->ring + self->off.tx.desc);
@@ -823,7 +823,7 @@ FIXTURE_TEARDOWN(buffer)
 	close(self->dmabuf);
 }
 
-TEST_F(buffer, refuses_to_be_read_as_memory_of_a_process)
+TEST_F(buffer, rejects_process_vm_access)
 {
 	char *copy = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -839,7 +839,7 @@ TEST_F(buffer, refuses_to_be_read_as_memory_of_a_process)
 	munmap(copy, BUFFER_BYTES);
 }
 
-TEST_F(buffer, refuses_to_hold_what_io_uring_maps)
+TEST_F(buffer, rejects_io_uring_registration)
 {
 	struct iovec part = { self->map, 64 * KIB };
 	struct io_uring_params params = {};
@@ -855,7 +855,7 @@ TEST_F(buffer, refuses_to_hold_what_io_uring_maps)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-TEST_F_TIMEOUT(buffer, is_left_out_of_a_core_dump, TIME_LIMIT)
+TEST_F_TIMEOUT(buffer, stays_out_of_core_dumps, TIME_LIMIT)
 {
 	char pattern[256] = "";
 	struct stat core = {};
