@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The front door.  `make help` lists what there is; the work is in scripts/.
+# The front door.  `make help` lists what there is; the work is in scripts/, see
+# Documentation/vmap/harness.rst.
 
 # Every step is in order, and each uses all CPUs itself.
 .NOTPARALLEL:
@@ -24,7 +25,7 @@ V ?= 0
 
 # The series is that of KERNEL_SRC, unless told; messages are the same everywhere
 export LC_ALL := C
-SERIES_OF_SRC := $(if $(filter 1,$(words $(KERNEL_SRC))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh - --series))
+SERIES_OF_SRC := $(if $(filter 1,$(words $(KERNEL_SRC))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh - --series))
 KERNEL ?= $(or $(SERIES_OF_SRC),6.12)
 
 # Known, and working from end to end: to lift a limit, extend the second list.
@@ -76,14 +77,14 @@ endif
 
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
-TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/fetch.sh $(KERNEL) --tree),$(KERNEL))
+TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh $(KERNEL) --tree),$(KERNEL))
 export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS ACCEPT MACHINES
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
 REFUSED := $(shell export OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' ACCEL='$(ACCEL)' TREE='$(TREE)'; \
-	exec 2>&1 >/dev/null; scripts/fetch.sh $(KERNEL) --check && \
-	{ [ $(ACCEL) != kvm ] || scripts/boot.sh $(KERNEL) $(ARCH) patched accel; } && \
+	exec 2>&1 >/dev/null; scripts/source/fetch.sh $(KERNEL) --check && \
+	{ [ $(ACCEL) != kvm ] || scripts/guest/boot.sh $(KERNEL) $(ARCH) patched accel; } && \
 	scripts/archs/archs.sh $(KERNEL) --list $(MACHINES))
 $(if $(REFUSED),$(error $(REFUSED)))
 endif
@@ -105,7 +106,7 @@ VARIANTS := $(if $(filter bench,$(MAKECMDGOALS)),stock $(if $(wildcard patches/$
 PRISTINE := $(SRC)/pristine/.vmap-stamp
 OVERLAYS := $(VARIANTS:%=$(SRC)/%/.overlay)
 BUILT := $(VARIANTS:%=$(SRC)/%/build-$(ARCH)/.built)
-FRAGMENTS := .config.fragment $(wildcard scripts/config/*.config)
+FRAGMENTS := .config.fragment $(wildcard scripts/build/config/*.config)
 # Only tests load modules, and the brief ones do so in no stock kernel
 MODULES := $(patsubst %,$(SRC)/%/build-$(ARCH)/modules.cpio,$(if $(filter brief,$(SCOPE)),$(TESTED),$(VARIANTS)))
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
@@ -113,13 +114,13 @@ INITRAMFS := $(WORK)/initramfs.cpio
 TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz $(HOST)/serial-sh
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
-CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/lib.sh)
+CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/front/Makefile)
 # What the guest runs: this machine's own, if it can
 SYSROOT := $(if $(CROSS),$(OUT)/sysroot-$(ARCH))
 
 # What is ahead, and since when: for messages
 GOAL := $(filter all check,$(or $(MAKECMDGOALS),all))
-PLAN := scripts/plan.sh "$(GOAL)" $(KERNEL) $(ARCH) "$(VARIANTS)"
+PLAN := scripts/front/plan.sh "$(GOAL)" $(KERNEL) $(ARCH) "$(VARIANTS)"
 ifeq ($(words $(GOAL)),1)
 export BEGUN := $(shell date +%s)
 export STEPS := $(shell TEST='$(TEST)' SCOPE='$(SCOPE)' FLAVOURS='$(FLAVOURS)' $(PLAN) --steps)
@@ -127,8 +128,8 @@ endif
 
 .PHONY: all
 all: plan kernels $(INITRAMFS)
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
+	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
+	$(Q)scripts/report/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
 
 .PHONY: plan
 plan:
@@ -175,14 +176,14 @@ help:
 	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
 	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'MACHINES=        only these machines in make check-archs; see portability.rst'
-	@echo 'SHAPES=          only these shapes in make check-shapes; see scripts/shapes.list'
+	@echo 'SHAPES=          only these shapes in make check-shapes; see scripts/check/shapes.list'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 
 .PHONY: packages fetch overlay config kernels modules kselftest initramfs
 packages:
-	$(Q)scripts/packages.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH)
 
 fetch: $(PRISTINE)
 overlay: $(OVERLAYS)
@@ -192,9 +193,10 @@ kselftest: $(KSELFTEST)
 initramfs: $(INITRAMFS)
 
 config: $(OVERLAYS)
-	$(Q)set -e; for v in $(VARIANTS); do scripts/build.sh $(KERNEL) $(ARCH) $$v config; done
+	$(Q)set -e; for v in $(VARIANTS); do scripts/build/build.sh $(KERNEL) $(ARCH) $$v config; done
 
-$(HOST)/%: scripts/%.c | packages
+vpath %.c scripts/build scripts/guest scripts/check scripts/lab
+$(HOST)/%: %.c | packages
 	$(Q)mkdir -p $(@D)
 	$(Q)cc -O2 -Wall -Wextra -MMD -MP -o $@ $<
 
@@ -203,140 +205,140 @@ $(HOST)/init-$(ARCH): scripts/guest/init.c | packages $(SYSROOT)
 	$(Q)$(CROSS)gcc $(SYSROOT:%=--sysroot=%) -static -O2 -Wall -Wextra -MMD -MP -o $@ $<
 
 ifneq ($(SYSROOT),)
-$(SYSROOT): scripts/sysroot.sh | packages
-	$(Q)scripts/sysroot.sh $(ARCH)
+$(SYSROOT): scripts/source/sysroot.sh | packages
+	$(Q)scripts/source/sysroot.sh $(ARCH)
 endif
 
 -include $(wildcard $(HOST)/*.d)
 
 # The scripts decide whether there is something to do, and touch nothing if not.
 $(PRISTINE): FORCE | packages $(TOOLS)
-	$(Q)scripts/fetch.sh $(KERNEL)
+	$(Q)scripts/source/fetch.sh $(KERNEL)
 
 $(OVERLAYS): $(SRC)/%/.overlay: $(PRISTINE) FORCE
-	$(Q)scripts/overlay.sh $(KERNEL) $*
+	$(Q)scripts/source/overlay.sh $(KERNEL) $*
 
 # A tree that is refused is so before another is built
-$(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/build.sh | $(OVERLAYS)
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $*
+$(BUILT): $(SRC)/%/build-$(ARCH)/.built: $(SRC)/%/.overlay $(FRAGMENTS) scripts/build/build.sh | $(OVERLAYS)
+	$(Q)scripts/build/build.sh $(KERNEL) $(ARCH) $*
 
 # An image that was removed by hand is built again
 $(foreach v,$(VARIANTS),$(if $(wildcard $(SRC)/$v/build-$(ARCH)/$(IMAGE_$(ARCH))),, \
 	$(eval $(SRC)/$v/build-$(ARCH)/.built: FORCE)))
 
 $(MODULES): $(SRC)/%/build-$(ARCH)/modules.cpio: $(SRC)/%/build-$(ARCH)/.built
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) $* modules
+	$(Q)scripts/build/build.sh $(KERNEL) $(ARCH) $* modules
 
 $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*/*) \
 		drivers/dma-buf/vmap_test.h $(PRISTINE) | $(BUILT) $(SYSROOT)
-	$(Q)scripts/build.sh $(KERNEL) $(ARCH) stock kselftest
+	$(Q)scripts/build/build.sh $(KERNEL) $(ARCH) stock kselftest
 
 # Every variant has the same configuration, so stock's module serves all of them
 STOCK := $(SRC)/stock/build-$(ARCH)
-$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) $(wildcard scripts/guest/*.sh) $(STOCK)/.built
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) scripts/guest/initramfs.sh $(wildcard scripts/guest/bin/*.sh) $(STOCK)/.built
 	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio SYSROOT=$(SYSROOT) \
 		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init-$(ARCH) \
-		$(filter scripts/guest/%.sh,$(filter-out %/initramfs.sh,$^)) \
+		$(filter scripts/guest/bin/%.sh,$^) \
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
 BENCH_PARTS := icount runs sizes frag exporters iommu users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
-	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) bench
-	$(Q)scripts/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
-	$(Q)scripts/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
-	$(Q)scripts/plots.sh $(WORK)/results.json
+	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) bench
+	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
+	$(Q)scripts/report/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)
+	$(Q)scripts/report/plots.sh $(WORK)/results.json
 
 # Of two results.json, maybe of different days or kernels
 .PHONY: compare
 compare:
-	$(Q)scripts/compare.sh '$(A)' '$(B)'
+	$(Q)scripts/report/compare.sh '$(A)' '$(B)'
 
 # Of the objects alone
 .PHONY: native
 native: config
-	$(Q)scripts/native.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/measure/native.sh $(KERNEL) $(ARCH)
 
 .PHONY: check
 check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
-	$(Q)scripts/check.sh $(KERNEL) $(ARCH) $(TESTED)
+	$(Q)scripts/check/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
 .PHONY: users
 users: kernels modules $(INITRAMFS)
-	$(Q)scripts/users.sh $(KERNEL) $(ARCH) $(TESTED)
+	$(Q)scripts/measure/users.sh $(KERNEL) $(ARCH) $(TESTED)
 
 .PHONY: soak
 soak: kernels modules $(INITRAMFS)
-	$(Q)scripts/soak.sh $(KERNEL) $(ARCH) $(VARIANT)$(FLAVOURS:%=-%) '$(MINUTES)'
+	$(Q)scripts/check/soak.sh $(KERNEL) $(ARCH) $(VARIANT)$(FLAVOURS:%=-%) '$(MINUTES)'
 
 .PHONY: coverage
 coverage: kernels $(INITRAMFS)
-	$(Q)scripts/coverage.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/check/coverage.sh $(KERNEL) $(ARCH)
 
 # All series, each on the architectures that work, unless told which
 CHECKED ?= $(foreach k,$(READY_KERNEL),$(READY_ARCH_$k:%=$k-%))
 .PHONY: check-all
 check-all:
-	$(Q)scripts/check-all.sh $(CHECKED)
+	$(Q)scripts/check/check-all.sh $(CHECKED)
 
 # Small kernels, ours alone unless they do not build; packages.sh reads MACHINES
 .PHONY: check-archs
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
-	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) archs
+	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
 
 # Programs of Debian, where they are
 .PHONY: check-clients
 check-clients: kernels modules $(INITRAMFS)
-	$(Q)scripts/clients.sh $(KERNEL) $(ARCH) $(TESTED)
+	$(Q)scripts/check/clients.sh $(KERNEL) $(ARCH) $(TESTED)
 
 # Machines with other memory, nodes and IOMMUs; flavours are built as they are needed
 .PHONY: check-shapes
 check-shapes: kernels modules $(INITRAMFS)
-	$(Q)scripts/shapes.sh $(KERNEL) $(ARCH) $(TESTED) $(SHAPES)
+	$(Q)scripts/check/shapes.sh $(KERNEL) $(ARCH) $(TESTED) $(SHAPES)
 
 # In new systems of their own
 .PHONY: check-release
 check-release:
-	$(Q)scripts/check-release.sh $(RELEASES)
+	$(Q)scripts/check/check-release.sh $(RELEASES)
 
 .PHONY: shell
 shell: kernels modules $(INITRAMFS)
-	$(Q)scripts/boot.sh $(KERNEL) $(ARCH) $(VARIANT) shell
+	$(Q)scripts/guest/boot.sh $(KERNEL) $(ARCH) $(VARIANT) shell
 
 .PHONY: lint
 lint: config
-	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) lint
-	$(Q)scripts/lint.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) lint
+	$(Q)scripts/check/lint.sh $(KERNEL) $(ARCH)
 
 # What was built, for the engine of a lab
 .PHONY: artifacts
 artifacts: kernels modules $(INITRAMFS)
-	$(Q)scripts/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
+	$(Q)scripts/lab/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
 
 # On a device that runs that kernel already
 .PHONY: remote
 remote: $(KSELFTEST) $(HOST)/serial-sh $(HOST)/ktap
-	$(Q)DEVICE='$(DEVICE)' scripts/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
+	$(Q)DEVICE='$(DEVICE)' scripts/lab/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
 
 .PHONY: docs
 docs: $(PRISTINE)
-	$(Q)scripts/packages.sh $(KERNEL) $(ARCH) docs
-	$(Q)scripts/docs.sh $(KERNEL)
+	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) docs
+	$(Q)scripts/front/docs.sh $(KERNEL)
 
 .PHONY: series check-series
 series: $(PRISTINE)
-	$(Q)scripts/series.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/series/series.sh $(KERNEL) $(ARCH)
 
 check-series: series
-	$(Q)scripts/series-check.sh $(KERNEL) $(ARCH)
+	$(Q)scripts/series/series-check.sh $(KERNEL) $(ARCH)
 
 .PHONY: clean distclean
 clean:
-	$(Q)scripts/clean.sh
+	$(Q)scripts/front/clean.sh
 
 distclean:
-	$(Q)scripts/clean.sh --all
+	$(Q)scripts/front/clean.sh --all
 
 .PHONY: FORCE
 FORCE:

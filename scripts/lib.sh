@@ -4,13 +4,13 @@
 #
 # OUT   where everything built goes, default: out/ beside the Makefile
 # TREE  name of the source tree below $OUT/src, default: the series; a
-#       KERNEL_SRC tree gets a name of its own, see scripts/fetch.sh
+#       KERNEL_SRC tree gets a name of its own, see scripts/source/fetch.sh
 
 export LC_ALL=C
 prog=${0##*/}
 prog=${prog%.sh}
 # shellcheck disable=SC2034 # used by those who read this file
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(cd "$(dirname "$0")/../.." && pwd)
 # The newest that Debian 12 has
 # shellcheck disable=SC2034
 CLANG=19

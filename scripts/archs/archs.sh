@@ -15,9 +15,7 @@
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck disable=SC2034 # lib.sh finds the Makefile from there
 . "$here/../lib.sh"
-top=$(cd "$here/../.." && pwd)
 OUT=${OUT:-$top/out}
 machines=${MACHINES_DIR:-$here/machines}
 
@@ -93,7 +91,7 @@ kmake() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u KERNEL -u KERNEL_SRC \
 		-u ARCH -u VARIANT -u OUT -u V \
 		make -C "$src" O="${obj##*/}" ARCH="$(field arch)" $(compilers) \
-		CC="$top/scripts/ccache.sh $(compiler)" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
+		CC="$top/scripts/build/ccache.sh $(compiler)" HOSTCC="ccache gcc" -j"$(nproc)" "$@"
 }
 
 # fragments VARIANT: in order, each may change what is before it; stock is built
@@ -112,7 +110,7 @@ fragments() {
 configure() {
 	fragments "$1" >"$obj/fragments"
 	kmake KCONFIG_CONFIG="$obj/.config.new" KCONFIG_ALLCONFIG="$obj/fragments" allnoconfig || return
-	"$top/scripts/audit-config.sh" "$obj/.config.new" "$obj/fragments" || return
+	"$top/scripts/build/audit-config.sh" "$obj/.config.new" "$obj/fragments" || return
 	cmp -s "$obj/.config.new" "$obj/.config" || mv "$obj/.config.new" "$obj/.config"
 	rm -f "$obj/.config.new" "$obj/.config.new.old"
 }
@@ -195,7 +193,7 @@ boot() {
 
 # console: the test that nothing on the guest's console is a splat
 console() {
-	"$OUT/host/vm-run" --deny "$top/scripts/splat.deny" --scan "$obj/test.log" \
+	"$OUT/host/vm-run" --deny "$top/scripts/guest/splat.deny" --scan "$obj/test.log" \
 		>"$obj/splats" 2>&1 || :
 	ok=ok
 	[ ! -s "$obj/splats" ] || ok="not ok"
@@ -278,7 +276,7 @@ case $step in
 esac
 for variant in patched stock; do
 	[ -d "$OUT/src/$tree/$variant" ] ||
-		die "$OUT/src/$tree/$variant: not there, run scripts/overlay.sh $series $variant"
+		die "$OUT/src/$tree/$variant: not there, run scripts/source/overlay.sh $series $variant"
 done
 need_space $((SPACE * $#)) "builds for $# machines"
 # The same everywhere, so that ccache serves both trees, see build.sh

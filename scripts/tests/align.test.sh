@@ -9,7 +9,7 @@ set -eu
 {
 	sed -n '/^struct vmap_align {/,/^};/p' "$top/mm/vmap.c"
 	awk -v names="vmap_leaf_shift vmap_find_leaf vmap_align_pages" -v out=functions \
-		-f "$top/scripts/functions.awk" "$top/mm/vmap.c" >rest
+		-f "$top/scripts/source/functions.awk" "$top/mm/vmap.c" >rest
 	cat functions
 } >align.h
 

@@ -44,7 +44,7 @@ chmod +x bin/*
 
 check_all() {
 	rm -f steps
-	OUT=$tmp/out.d "$top/scripts/check-all.sh" "$@"
+	OUT=$tmp/out.d "$top/scripts/check/check-all.sh" "$@"
 }
 
 # sums LINE ERE NAME...: that is the last line, and one matches

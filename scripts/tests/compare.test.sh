@@ -18,7 +18,7 @@ END
 }
 
 compare() {
-	env "$@" "$top/scripts/compare.sh" old.json new.json
+	env "$@" "$top/scripts/report/compare.sh" old.json new.json
 }
 
 # fails_with ERE ARG...: and says which
@@ -48,16 +48,16 @@ rm new.json
 check "a file that is not there" refuses '^compare: new.json: cannot be read$' compare
 cp old.json new.json
 check "a bound that is none" refuses '^compare: BOUND=x: not a percentage$' compare BOUND=x
-check "one file" refuses 'two files are needed' "$top/scripts/compare.sh" old.json
+check "one file" refuses 'two files are needed' "$top/scripts/report/compare.sh" old.json
 
 if command -v gnuplot >/dev/null; then
-	check "plots" prints '^plots: ' "$top/scripts/plots.sh" "$tmp/old.json"
+	check "plots" prints '^plots: ' "$top/scripts/report/plots.sh" "$tmp/old.json"
 	for plot in plot-sizes plot-layouts; do
 		check "$plot.svg" grep -q '<svg' $plot.svg
 		check "$plot.png" eval "head -c 8 $plot.png | grep -aq PNG"
 	done
 	jq '.results |= map(select(.mode == "wall"))' old.json >none.json
 	check "nothing to plot" refuses '^plots: .*: no vmap of fresh buffers was counted' \
-		"$top/scripts/plots.sh" "$tmp/none.json"
+		"$top/scripts/report/plots.sh" "$tmp/none.json"
 fi
 finish

@@ -5,7 +5,7 @@
 set -eu
 . "$(dirname "$0")/tap.sh"
 
-audit=$top/scripts/audit-config.sh
+audit=$top/scripts/build/audit-config.sh
 cat >config <<'END'
 CONFIG_SMP=y
 CONFIG_ZRAM=m

@@ -11,7 +11,7 @@ front() {
 }
 
 fetch() {
-	env OUT="$tmp/out.d" "$@" "$top/scripts/fetch.sh" 6.12
+	env OUT="$tmp/out.d" "$@" "$top/scripts/source/fetch.sh" 6.12
 }
 
 # --- variables ------------------------------------------------------------
@@ -20,14 +20,14 @@ fetch() {
 builds() {
 	want=$1
 	shift
-	front -n "$@" 2>&1 | sed -n 's/^scripts.build.sh 6.12 x86_64 \([a-z]*\)$/\1/p' >out
+	front -n "$@" 2>&1 | sed -n 's/^scripts.build.build.sh 6.12 x86_64 \([a-z]*\)$/\1/p' >out
 	[ "$(paste -sd ' ' out)" = "$want" ]
 }
 
 # overlays_first: a tree that is refused costs no build
 overlays_first() {
-	front -n kernels 2>&1 | grep -oE '^scripts/(overlay|build)' | uniq >out
-	printf '%s\n' scripts/overlay scripts/build | diff - out >out.diff
+	front -n kernels 2>&1 | grep -oE '^scripts/(source/overlay|build/build)' | uniq >out
+	printf '%s\n' scripts/source/overlay scripts/build/build | diff - out >out.diff
 }
 
 # spaced: this Makefile, in a directory with a space in its name
@@ -130,7 +130,7 @@ git_tree() {
 of_another_series() {
 	kernel seven.d 3
 	sed -i 's/^VERSION = 6/VERSION = 7/' seven.d/Makefile
-	prints '^scripts/fetch.sh 7.3$' front -n KERNEL_SRC="$tmp/seven.d" fetch
+	prints '^scripts/source/fetch.sh 7.3$' front -n KERNEL_SRC="$tmp/seven.d" fetch
 }
 
 test_kernel_src() {
@@ -280,7 +280,7 @@ test_package() {
 		fetch APT_CONFIG="$tmp/apt.conf"
 	check "a package of backports, and an apt that does not know where from" \
 		one_error 'apt does not know where this release comes from$' \
-		env OUT="$tmp/out.d" APT_CONFIG="$tmp/apt.conf" "$top/scripts/fetch.sh" 7.3
+		env OUT="$tmp/out.d" APT_CONFIG="$tmp/apt.conf" "$top/scripts/source/fetch.sh" 7.3
 	gone_source
 	check "a package that cannot be downloaded" one_error 'linux-source-6.12 cannot be fetched: ' \
 		fetch APT_CONFIG="$tmp/apt.conf"
@@ -308,7 +308,7 @@ fills_up() {
 	# shellcheck disable=SC2016 # for the shell inside
 	refuses 'KERNEL_SRC=.*big.d: .*disk is full$' small_disk sh -c '
 		mkdir disk/host && cp out.d/host/progress disk/host/
-		SPACE=1 OUT=$PWD/disk KERNEL_SRC=$PWD/big.d "$1/scripts/fetch.sh" 6.12 | grep -v "^fetch: copy"
+		SPACE=1 OUT=$PWD/disk KERNEL_SRC=$PWD/big.d "$1/scripts/source/fetch.sh" 6.12 | grep -v "^fetch: copy"
 		[ ! -e disk/src/6.12-*/pristine ] && exit 1' sh "$top"
 }
 
@@ -337,7 +337,7 @@ path_without() {
 }
 
 packages() {
-	env PATH="$tmp/bin" OUT="$tmp/out.d" "$top/scripts/packages.sh" 6.12 x86_64
+	env PATH="$tmp/bin" OUT="$tmp/out.d" "$top/scripts/source/packages.sh" 6.12 x86_64
 }
 
 # fake NAME: the text of that command comes from standard input
@@ -396,7 +396,7 @@ no_sudo() {
 }
 
 test_packages() {
-	if ! "$top/scripts/packages.sh" 6.12 x86_64 </dev/null >/dev/null 2>&1; then
+	if ! "$top/scripts/source/packages.sh" 6.12 x86_64 </dev/null >/dev/null 2>&1; then
 		check "packages # SKIP some are missing here" true
 		return
 	fi
@@ -418,7 +418,7 @@ test_packages() {
 
 # release ARG...: as root, as far as check-release.sh can tell
 release() {
-	env PATH="$tmp/bin:$PATH" OUT="$tmp/out.d" "$top/scripts/check-release.sh" "$@"
+	env PATH="$tmp/bin:$PATH" OUT="$tmp/out.d" "$top/scripts/check/check-release.sh" "$@"
 }
 
 test_release() {
@@ -441,7 +441,7 @@ test_release() {
 # lib COMMAND...: of lib.sh
 lib() {
 	# shellcheck disable=SC2016 # for the shell inside
-	OUT=$tmp/out.d sh -c '. "${0%/*}/lib.sh"; "$@"' "$top/scripts/x" "$@"
+	OUT=$tmp/out.d sh -c '. "${0%/*}/../lib.sh"; "$@"' "$top/scripts/tests/x" "$@"
 }
 
 # memory MB: of a machine, all of it free
@@ -453,7 +453,7 @@ memory() {
 one_core() {
 	# shellcheck disable=SC2016 # for the shell inside
 	OUT=$tmp/out.d taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" \
-		sh -c '. "${0%/*}/lib.sh"; parallel' "$top/scripts/x"
+		sh -c '. "${0%/*}/../lib.sh"; parallel' "$top/scripts/tests/x"
 }
 
 test_small() {
@@ -466,14 +466,14 @@ test_small() {
 	: >out.d/6.12-x86_64/patched/arch/x86/boot/bzImage
 	check "too little memory for a guest" \
 		refuses '^boot: a guest takes 2000 MB of memory, 800 are free: ' \
-		env OUT="$tmp/out.d" ACCEL=tcg "$top/scripts/boot.sh" 6.12 x86_64 patched icount x run true
+		env OUT="$tmp/out.d" ACCEL=tcg "$top/scripts/guest/boot.sh" 6.12 x86_64 patched icount x run true
 	unset MEMINFO
 }
 
 cache() {
 	# shellcheck disable=SC2016 # for the shell inside
-	env -u CCACHE_DIR "$@" OUT="$tmp/out.d" sh -c '. "${0%/*}/lib.sh"; use_cache; ccache -k cache_dir' \
-		"$top/scripts/x"
+	env -u CCACHE_DIR "$@" OUT="$tmp/out.d" sh -c '. "${0%/*}/../lib.sh"; use_cache; ccache -k cache_dir' \
+		"$top/scripts/tests/x"
 }
 
 test_home() {
@@ -503,7 +503,7 @@ plain() {
 }
 
 plan() {
-	OUT=$tmp/none.d "$top/scripts/plan.sh" "$1" 6.12 x86_64 "stock patched" ${2+"$2"}
+	OUT=$tmp/none.d "$top/scripts/front/plan.sh" "$1" 6.12 x86_64 "stock patched" ${2+"$2"}
 }
 
 says_how_long() {
@@ -536,13 +536,13 @@ test_terminals() {
 
 test_accel() {
 	check "ACCEL=tcg" prints '^tcg$' env OUT="$tmp/out.d" ACCEL=tcg \
-		"$top/scripts/boot.sh" 6.12 x86_64 patched accel
+		"$top/scripts/guest/boot.sh" 6.12 x86_64 patched accel
 	if grep -qwE 'vmx|svm' /proc/cpuinfo; then
 		check "kvm that cannot run a guest # SKIP it can here" true
 		return
 	fi
 	check "ACCEL=auto falls back to emulation" prints '^tcg$' env OUT="$tmp/out.d" ACCEL=auto \
-		"$top/scripts/boot.sh" 6.12 x86_64 patched accel
+		"$top/scripts/guest/boot.sh" 6.12 x86_64 patched accel
 	check "ACCEL=kvm where kvm cannot run a guest" refuses 'ACCEL=kvm: .*cannot run a guest here' \
 		front ACCEL=kvm
 }
@@ -556,7 +556,7 @@ check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stoc
 check "make bench compares all" builds 'stock rfc patched' bench
 check "every tree is made before the first build" overlays_first
 check "minutes to soak that are no number" \
-	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/soak.sh" 6.12 x86_64 patched soon
+	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/check/soak.sh" 6.12 x86_64 patched soon
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
 test_kernel_src
 test_package

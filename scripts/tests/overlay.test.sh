@@ -6,8 +6,9 @@ set -eu
 . "$(dirname "$0")/tap.sh"
 
 # A repository of its own, with the script under test
-mkdir -p repo/scripts repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
-cp "$top/scripts/overlay.sh" "$top/scripts/lib.sh" "$top"/scripts/*.awk repo/scripts/
+mkdir -p repo/scripts/source repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
+cp "$top/scripts/source/overlay.sh" "$top"/scripts/source/*.awk repo/scripts/source
+cp "$top/scripts/lib.sh" repo/scripts
 pristine=out.d/src/6.12/pristine
 tree=out.d/src/6.12/patched
 seq 1 40 >$pristine/mm/vmalloc.c
@@ -108,7 +109,7 @@ Wires vmap.c in.
 +	return c;
  }
 END
-cat >repo/scripts/overlay.list <<'END'
+cat >repo/scripts/source/overlay.list <<'END'
 stock,patched patch patches/@SERIES@/1?-*.patch # none here
 patched file mm/vmap.c # ours
 patched file mm/heap.c # ours
@@ -127,7 +128,7 @@ sed -n '/^int$/,$p' $pristine/mm/walk.c | knows mm/walk.c:old
 knows mm/heap.c <$pristine/mm/heap.c
 
 overlay() {
-	OUT=$tmp/out.d V=1 repo/scripts/overlay.sh 6.12 patched
+	OUT=$tmp/out.d V=1 repo/scripts/source/overlay.sh 6.12 patched
 }
 
 # changed FILE SED: a tree of somebody's own, in which a file differs
@@ -141,7 +142,7 @@ changed() {
 
 # own [WHAT]: what is accepted
 own() {
-	V=1 TREE=6.12-mine ACCEPT=${1-} OUT=$tmp/out.d repo/scripts/overlay.sh 6.12 patched
+	V=1 TREE=6.12-mine ACCEPT=${1-} OUT=$tmp/out.d repo/scripts/source/overlay.sh 6.12 patched
 }
 
 # stops TEXT WHAT...: before there is a tree, and says what is different, and in
@@ -295,9 +296,9 @@ mv repo/mm/vmap.c repo/mm/away.c
 check "a file of the manifest that is missing" \
 	refused_tree_is_as_it_was '^overlay: overlay.list: mm/vmap.c: no such file$'
 mv repo/mm/away.c repo/mm/vmap.c
-check "a bad line of the manifest" eval "echo 'patched fil mm/x' >>repo/scripts/overlay.list
+check "a bad line of the manifest" eval "echo 'patched fil mm/x' >>repo/scripts/source/overlay.list
 	refused_tree_is_as_it_was '^overlay: overlay.list: bad line: patched fil mm/x'"
-sed -i '$d; /vmap.c/d; /heap.c/d' repo/scripts/overlay.list
+sed -i '$d; /vmap.c/d; /heap.c/d' repo/scripts/source/overlay.list
 check "a file that left the manifest is removed, or is pristine's again" \
 	only_changes mm/heap.c
 check "it is" holds stock mm/heap.c
@@ -305,5 +306,5 @@ check "it is gone" [ ! -e $tree/mm/vmap.c ]
 check "a refreshed pristine is followed" follows_pristine
 check "and then nothing changes" nothing_changes
 check "an unknown variant" refuses '^overlay: rfc: no such variant' \
-	env OUT="$tmp/out.d" repo/scripts/overlay.sh 6.12 rfc
+	env OUT="$tmp/out.d" repo/scripts/source/overlay.sh 6.12 rfc
 finish

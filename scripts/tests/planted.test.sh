@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Whatever goes wrong in a guest, make check says so, by its name: check.sh, with
-# a guest that is made up.  See ../planted.sh for a real one.
+# a guest that is made up.  See ../check/planted.sh for a real one.
 
 set -eu
 . "$(dirname "$0")/tap.sh"
@@ -19,7 +19,7 @@ PATH=$tmp/bin:$PATH
 check_with() {
 	printf '#!/bin/sh\nexec %s %s pid "$@"\n' "$fake" "$1" >bin/qemu-system-x86_64
 	chmod +x bin/qemu-system-x86_64
-	OUT=$tmp/out.d ACCEL=tcg TEST=kunit RUN_LIMIT=1 "$top/scripts/check.sh" 6.12 x86_64 patched
+	OUT=$tmp/out.d ACCEL=tcg TEST=kunit RUN_LIMIT=1 "$top/scripts/check/check.sh" 6.12 x86_64 patched
 }
 
 # is_red SCENARIO ERE: it fails, and a line of what failed matches

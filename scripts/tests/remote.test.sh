@@ -39,7 +39,7 @@ chmod +x "$out/kselftest/dmabuf-heaps/"* "$out/kselftest/run_kselftest.sh"
 
 remote() {
 	env PATH="$tmp/bin:$PATH" CALLS="$tmp/calls" DEV="$dev" OUT="$tmp/out.d" DEVICE_DIR="$tmp/there" \
-		DEVICE="$1" "$top/scripts/remote.sh" 6.12 x86_64 "$2" "$3"
+		DEVICE="$1" "$top/scripts/lab/remote.sh" 6.12 x86_64 "$2" "$3"
 }
 
 # says_and_fails ERE COMMAND...

@@ -9,9 +9,10 @@ set -eu
 
 # --- a repository of a few files ------------------------------------------
 
-mkdir -p repo/scripts/series/steps repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
-cp "$top"/scripts/overlay.sh "$top"/scripts/series.sh "$top"/scripts/steps.sh \
-	"$top"/scripts/lib.sh "$top"/scripts/*.awk repo/scripts/
+mkdir -p repo/scripts/series/steps repo/scripts/source repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
+cp "$top"/scripts/source/overlay.sh "$top"/scripts/source/*.awk repo/scripts/source
+cp "$top"/scripts/series/series.sh "$top"/scripts/series/steps.sh repo/scripts/series
+cp "$top"/scripts/lib.sh repo/scripts
 pristine=out.d/src/6.12/pristine
 printf 'kernelversion:\n\t@echo 6.12.0\n' >$pristine/Makefile
 echo stock >$pristine/mm/heap.c
@@ -40,7 +41,7 @@ step 26-faster fast repo/mm/vmap.c
 for file in 'int old(void)\n{\n}\n  mm/vmalloc.c:old' 'stock\n  mm/heap.c'; do
 	echo "$(printf '%b' "${file%  *}" | sha256sum | cut -d ' ' -f 1)  ${file#*  }"
 done >repo/patches/6.12/replaced
-cat >repo/scripts/overlay.list <<'END'
+cat >repo/scripts/source/overlay.list <<'END'
 patched file mm/vmap.c
 patched replaced patches/@SERIES@/replaced
 patched file mm/heap.c
@@ -56,7 +57,7 @@ printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/script
 printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ >repo/scripts/series/cover
 
 series() {
-	OUT=$tmp/out.d repo/scripts/series.sh 6.12 "$@"
+	OUT=$tmp/out.d repo/scripts/series/series.sh 6.12 "$@"
 }
 
 # tree_has N TEXT FILE: that is what FILE is after N patches
@@ -90,7 +91,7 @@ check "the cover letter: subject, version, base" eval 'patch_says 0000 "^Subject
 	patch_says 0000 "^Of 6.12.0.$" && patch_says 0000 "^base-commit: [0-9a-f]\{40\}$"'
 
 echo new >repo/mm/new.c
-echo 'patched file mm/new.c' >>repo/scripts/overlay.list
+echo 'patched file mm/new.c' >>repo/scripts/source/overlay.list
 check "a file that is in no patch" refuses '^series: scripts/series: in no patch: mm/new.c$' series --count
 echo mm/new.c >>repo/scripts/series/12-walk
 echo mm/n*.c >>repo/scripts/series/30-heap
@@ -101,14 +102,14 @@ check "a step that is in none" \
 	refuses '^series: scripts/series: in no patch: scripts/series/steps/50-more.patch$' series --count
 rm repo/scripts/series/steps/50-more.patch
 check "and none of these" prints '^7$' series --count
-check "no kernel" refuses 'pristine: not there, run scripts/fetch.sh 6.12$' \
-	env OUT="$tmp/empty" repo/scripts/series.sh 6.12 x86_64
+check "no kernel" refuses 'pristine: not there, run scripts/source/fetch.sh 6.12$' \
+	env OUT="$tmp/empty" repo/scripts/series/series.sh 6.12 x86_64
 check "misuse" refuses '^series: usage: ' series
 
 # --- the steps after an edit ----------------------------------------------
 
 steps() {
-	OUT=$tmp/out.d repo/scripts/steps.sh "$@"
+	OUT=$tmp/out.d repo/scripts/series/steps.sh "$@"
 }
 
 # rebase SED: in the repository of the steps, with that as editor of the list
@@ -124,7 +125,7 @@ cp -r repo/scripts/series/steps as_they_were
 check "and stay" eval 'steps >out && diff -r as_they_were repo/scripts/series/steps >out'
 sed -i 's/^walk$/run/' repo/mm/vmap.c
 check "a step that does not fit any more" refuses \
-	'^overlay: scripts/series/steps/26-faster.patch does not fit mm/vmap.c any more, run scripts/steps.sh' \
+	'^overlay: scripts/series/steps/26-faster.patch does not fit mm/vmap.c any more, run scripts/series/steps.sh' \
 	series --tree 3
 check "an edit of what was there before the steps" prints 20-sg steps
 check "is in all of them" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
@@ -177,9 +178,9 @@ same_as() {
 with_kernel() {
 	am=$out_dir/tmp/am.$$
 	trap 'rm -rf "$tmp" "$am"' EXIT
-	run env OUT="$out_dir" "$top/scripts/overlay.sh" "$1" patched
+	run env OUT="$out_dir" "$top/scripts/source/overlay.sh" "$1" patched
 	check "$1: patches of the kernel" prints '^series: [0-9]+ patches: ' \
-		env OUT="$out_dir" "$top/scripts/series.sh" "$1" x86_64
+		env OUT="$out_dir" "$top/scripts/series/series.sh" "$1" x86_64
 	check "$1: git am applies them" applies "$1/series" "$1"
 	check "$1: its files are what git has" same_as "$am"
 	check "$1: the tree is the patched one" same_as "$out_dir/src/$1/patched"

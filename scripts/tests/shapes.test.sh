@@ -5,10 +5,11 @@
 set -eu
 . "$(dirname "$0")/tap.sh"
 
-mkdir -p t/scripts out.d/6.12-x86_64/log
+mkdir -p t/scripts/check t/scripts/guest t/scripts/build out.d/6.12-x86_64/log
 ln -s "$tools" out.d/host
-cp "$top/scripts/shapes.sh" "$top/scripts/lib.sh" t/scripts
-cat >t/scripts/shapes.list <<'END'
+cp "$top/scripts/check/shapes.sh" t/scripts/check
+cp "$top/scripts/lib.sh" t/scripts
+cat >t/scripts/check/shapes.list <<'END'
 # a comment
 one | - | - | 256M | -numa a,b -numa c | swiotlb=force | heap vmap | must
 
@@ -16,7 +17,7 @@ two | x86_64 | numa | 2G | | | /bin/setup heap |
 two | arm64 | 64k | 2G | | | heap |
 END
 # What a guest has said is in a file of its name
-cat >t/scripts/boot.sh <<'END'
+cat >t/scripts/guest/boot.sh <<'END'
 #!/bin/sh
 echo "$MEMORY $TOUCHED|$QEMU_ARGS|$APPEND|$*" >>booted
 log=$OUT/6.12-x86_64/log/$3-$5
@@ -24,17 +25,17 @@ echo "vm-run: ended" >"$log.outcome"
 cp "$5" "$log.port"
 exit "$(cat status)"
 END
-cat >t/scripts/build.sh <<'END'
+cat >t/scripts/build/build.sh <<'END'
 #!/bin/sh
 echo "$*" >>built
 [ ! -e unbuilt ]
 END
-chmod +x t/scripts/*.sh
+chmod +x t/scripts/*/*.sh
 
 shapes() {
 	rm -f booted built
 	: >booted
-	OUT=$tmp/out.d t/scripts/shapes.sh 6.12 x86_64 patched "$@"
+	OUT=$tmp/out.d t/scripts/check/shapes.sh 6.12 x86_64 patched "$@"
 }
 
 # ends LINE STATUS SHAPE...: that is the last line, and that the status
@@ -51,13 +52,13 @@ ends() {
 # lines_of_the_list: eight fields each, of which the last may have | in it, and tests
 # that there are
 lines_of_the_list() {
-	sed -e 's/#.*//' "$top/scripts/shapes.list" | awk -F '|' 'NF && NF < 8 { print; bad = 1 } END { exit bad }' >out ||
+	sed -e 's/#.*//' "$top/scripts/check/shapes.list" | awk -F '|' 'NF && NF < 8 { print; bad = 1 } END { exit bad }' >out ||
 		return 1
-	sed -e 's/#.*//' "$top/scripts/shapes.list" | cut -d '|' -f 7 | tr ' ' '\n' | sort -u >tests
+	sed -e 's/#.*//' "$top/scripts/check/shapes.list" | cut -d '|' -f 7 | tr ' ' '\n' | sort -u >tests
 	while read -r t; do
 		case $t in
 		'') ;;
-		/bin/*) [ -e "$top/scripts/guest/${t#/bin/}.sh" ] ;;
+		/bin/*) [ -e "$top/scripts/guest/bin/${t#/bin/}.sh" ] ;;
 		*) [ -e "$top/tools/testing/selftests/dmabuf-heaps/$t.c" ] ;;
 		esac || {
 			echo "$t: no such test" >>out
