@@ -42,7 +42,6 @@ static const char usage[] =
 	"       vm-run --deny FILE --scan CONSOLE\n"
 	"  --console FILE   what the guest writes to its console\n"
 	"  --port FILE      what it writes to its port, org.kernel.vmap.0\n"
-	"                   (default of both: a new directory in TMPDIR, kept unless passed)\n"
 	"  --deny FILE      patterns of kernel splats, one ERE a line, # comments; without\n"
 	"                   it only panics are found. A time stamp, and what precedes it,\n"
 	"                   is cut off a console line before it is matched.\n"
@@ -96,11 +95,10 @@ struct feed {
 };
 
 static struct {
-	bool quiet, verbose, tty, made_dir;
+	bool quiet, verbose, tty;
 	const char *deny, *scan, *cmd, *outcome;
 	char *file_port;		/* NAME of --file */
 	const char *file;
-	char dir[256];
 } opt;
 
 static struct {
@@ -714,24 +712,10 @@ static void run_qemu(char **argv)
 
 /* --- the command -------------------------------------------------------- */
 
-static char *temp_path(const char *name)
-{
-	if (!opt.made_dir) {
-		snprintf(opt.dir, sizeof(opt.dir), "%s/vm-run.XXXXXX",
-			 getenv("TMPDIR") ?: "/tmp");
-		if (!mkdtemp(opt.dir))
-			err(MISUSE, "%s", opt.dir);
-		opt.made_dir = true;
-	}
-	return ktap_format("%s/%s", opt.dir, name);
-}
-
-static void open_feed(struct feed *f, const char *name)
+static void open_feed(struct feed *f)
 {
 	const int flags = O_RDONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
 
-	if (!f->path)
-		f->path = temp_path(name);
 	f->fd = open(f->path, flags, 0644);
 	if (f->fd < 0)
 		err(MISUSE, "%s", f->path);
@@ -960,22 +944,6 @@ static enum outcome conclude(void)
 	return finish(failed ? FAILED : PASSED, text);
 }
 
-/* The logs in the temporary directory are of use only after a failure. */
-static void clean_up(bool passed)
-{
-	if (!opt.made_dir)
-		return;
-	if (!passed) {
-		printf("vm-run: logs are in %s\n", opt.dir);
-		return;
-	}
-	if (!strncmp(console.path, opt.dir, strlen(opt.dir)))
-		unlink(console.path);
-	if (!strncmp(port.path, opt.dir, strlen(opt.dir)))
-		unlink(port.path);
-	rmdir(opt.dir);
-}
-
 /* --- options ------------------------------------------------------------ */
 
 static void set_limit(const char *arg)
@@ -1070,7 +1038,7 @@ static void parse_options(int argc, char **argv)
 			help(c == 'h');
 		}
 	}
-	if (optind == argc && !opt.scan)
+	if (!opt.scan && (optind == argc || !console.path || !port.path))
 		help(false);
 }
 
@@ -1105,8 +1073,8 @@ int main(int argc, char **argv)
 	if (opt.scan)
 		return scan();
 	opt.tty = isatty(STDOUT_FILENO) && !opt.quiet;
-	open_feed(&console, "console");
-	open_feed(&port, "port");
+	open_feed(&console);
+	open_feed(&port);
 	command = full_command(argv + optind, argc - optind);
 	save_command(command);
 	if (opt.verbose)
@@ -1122,6 +1090,5 @@ int main(int argc, char **argv)
 		print_command(stdout, command);
 	outcome = conclude();
 	fflush(stdout);
-	clean_up(outcome == PASSED);
 	return outcome;
 }

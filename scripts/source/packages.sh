@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# packages.sh SERIES ARCH [bench|docs|lint|archs|--list|--missing]: install the Debian
+# packages.sh SERIES ARCH [bench|docs|lint|archs|--missing]: install the Debian
 # packages that are missing, with those that only bench, the documentation, lint or
-# the machines of other architectures take; or print them all, or those that are missing
+# the machines of other architectures take; or print those that are missing
 #
 # What counts is that commands, headers and libraries are here, from wherever: with
 # all of them no package tool is needed.  Without apt, those that are not are named.
@@ -126,12 +126,8 @@ install() {
 	die "packages cannot be installed: $(apt_error)"
 }
 
-[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|archs|--list|--missing]"
+[ $# -ge 2 ] || die "usage: packages.sh SERIES ARCH [bench|docs|lint|archs|--missing]"
 for=${3-}
-if [ "${3-}" = --list ]; then
-	packages "$1/$2"
-	exit
-fi
 lacking=$(missing "$1/$2")
 [ "$for" != --missing ] || {
 	echo "$lacking"

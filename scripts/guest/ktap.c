@@ -15,10 +15,7 @@
 #define MAX_PATTERNS	64
 
 static const char usage[] =
-	"usage: ktap [--no-skip] [--allow-skip ERE]... [--must-run ERE]... [FILE]...\n"
-	"  --no-skip         a skipped test is a failure\n"
-	"  --allow-skip ERE  like --no-skip, but tests whose path or reason\n"
-	"                    matches may be skipped\n"
+	"usage: ktap [--must-run ERE]... [FILE]...\n"
 	"  --must-run ERE    a skipped test is a failure if its path matches\n"
 	"Exits with 0 if there were tests and none failed, 1 if not, 2 on misuse.\n";
 
@@ -28,44 +25,30 @@ struct totals {
 	unsigned long skipped;
 };
 
-struct patterns {
-	const char *option;
-	regex_t regex[MAX_PATTERNS];
-	int nr;
-};
+static regex_t must_run[MAX_PATTERNS];
+static int nr_must_run;
 
-static bool skips_fail;
-static struct patterns allowed = { .option = "--allow-skip" };
-static struct patterns must_run = { .option = "--must-run" };
-
-static void add_pattern(struct patterns *p, const char *pattern)
+static void add_pattern(const char *pattern)
 {
 	char text[256];
 	int ret;
 
-	if (p->nr == MAX_PATTERNS)
-		errx(2, "more than %d %s", MAX_PATTERNS, p->option);
-	ret = regcomp(&p->regex[p->nr], pattern, REG_EXTENDED | REG_NOSUB);
+	if (nr_must_run == MAX_PATTERNS)
+		errx(2, "more than %d --must-run", MAX_PATTERNS);
+	ret = regcomp(&must_run[nr_must_run], pattern, REG_EXTENDED | REG_NOSUB);
 	if (ret) {
-		regerror(ret, &p->regex[p->nr], text, sizeof(text));
-		errx(2, "%s '%s': %s", p->option, pattern, text);
+		regerror(ret, &must_run[nr_must_run], text, sizeof(text));
+		errx(2, "--must-run '%s': %s", pattern, text);
 	}
-	p->nr++;
-}
-
-static bool matches(const struct patterns *p, const char *text)
-{
-	for (int i = 0; i < p->nr; i++)
-		if (!regexec(&p->regex[i], text, 0, NULL, 0))
-			return true;
-	return false;
+	nr_must_run++;
 }
 
 static bool may_skip(const struct ktap_item *item)
 {
-	if (matches(&must_run, item->path))
-		return false;
-	return !skips_fail || matches(&allowed, item->path) || matches(&allowed, item->why);
+	for (int i = 0; i < nr_must_run; i++)
+		if (!regexec(&must_run[i], item->path, 0, NULL, 0))
+			return false;
+	return true;
 }
 
 /* @file is NULL where there is only one input. */
@@ -130,8 +113,6 @@ static void count_file(const char *name, bool alone, struct totals *sum)
 static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "no-skip", no_argument, NULL, 'n' },
-		{ "allow-skip", required_argument, NULL, 'a' },
 		{ "must-run", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -139,13 +120,8 @@ static void parse_options(int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'n') {
-			skips_fail = true;
-		} else if (c == 'a') {
-			add_pattern(&allowed, optarg);
-			skips_fail = true;
-		} else if (c == 'm') {
-			add_pattern(&must_run, optarg);
+		if (c == 'm') {
+			add_pattern(optarg);
 		} else {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);
