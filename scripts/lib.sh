@@ -150,12 +150,27 @@ show_accepted() {
 		say "accepted, and not what ours was made for: $(paste -sd ' ' "$(accepted)")"
 }
 
-# has_no_users FLAVOUR: is it built without the drivers that map dma-bufs?
+# flavour_says FIELD VARIANT: the values of lines "#: FIELD: VALUE" in the fragments
+# of its flavours
+#
+# users: no	it is built without the drivers that map dma-bufs
+# slow: yes	it checks itself, so everything takes longer
+# arch: ARCH	only there
+# compiler: clang
+# tests: NAME...	these of the selftests, all unless said
+# append: WORD...	for the kernel's command line
+# machine: OPTION	for QEMU's -machine
+# faults: yes	what heap_faults has made fail is looked at, see faults.awk
+# counted: yes	our files count which of their lines run
+flavour_says() {
+	for flavour_part in $(echo "$2" | tr - ' '); do
+		sed -n "s/^#: $1: //p" "$top/scripts/build/config/$flavour_part.config" 2>/dev/null || :
+	done
+}
+
+# has_no_users VARIANT
 has_no_users() {
-	case $1 in
-	16k* | 64k* | clang* | hugetlb* | iommu* | mte* | numa* | ptdump*) ;;
-	*) return 1 ;;
-	esac
+	flavour_says users "$1" | grep -qx no
 }
 
 # debian_arch ARCH: what Debian calls it

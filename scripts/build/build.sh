@@ -12,9 +12,9 @@
 #
 # A variant with a flavour, as patched-16k, has the sources of the variant and
 # the options of scripts/build/config/16k.config, and those for a series or an
-# architecture, as of 6.12-clang.config and x86_64-iommu.config.  Flavours can be joined, as in patched-16k-hugetlb.  Of
-# patched-clang, the compiler is another, and in patched-gcov our files count which
-# of their lines run.
+# architecture, as of 6.12-clang.config and x86_64-iommu.config.  Flavours can be
+# joined, as in patched-16k-hugetlb.  Lines "#:" of their files say what else they
+# mean, see flavour_says() in lib.sh.
 #
 # The O= directory is a child of the source tree, so kbuild names sources
 # relative to it and the compiler cache serves every tree;
@@ -215,21 +215,19 @@ cross=$(cross_of "$arch")
 cc=${cross}gcc
 llvm=
 counted=
-case $flavour in
-*clang*)
+if [ "$(flavour_says compiler "$variant" | head -n 1)" = clang ]; then
 	cc=clang-$CLANG
 	llvm=LLVM=-$CLANG
 	for tool in "$cc" "ld.lld-$CLANG" "llvm-ar-$CLANG"; do
 		command -v "$tool" >/dev/null || die \
 			"$tool: not found; run: apt-get install clang-$CLANG lld-$CLANG llvm-$CLANG"
 	done
-	;;
-gcov)
+fi
+if [ "$(flavour_says counted "$variant")" ]; then
 	for file in $COUNTED; do
 		counted="$counted GCOV_PROFILE_$file.o=y"
 	done
-	;;
-esac
+fi
 sysroot=$OUT/sysroot-$arch
 [ -d "$src" ] || die "$src: not there, run scripts/source/overlay.sh $series $base"
 begin_flavour

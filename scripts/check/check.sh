@@ -10,7 +10,8 @@
 # TEST		only this: kunit, host, or COLLECTION:PROGRAM of the kselftests,
 #		in the variant
 #
-# Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, summed by ktap.
+# Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, or check-FLAVOUR, summed
+# by ktap.
 
 set -eu
 . "$(dirname "$0")/../lib.sh"
@@ -122,11 +123,12 @@ users() {
 # flavour NAME: the patched kernel with other options passes the same tests
 flavour() {
 	steps="build modules"
-	tests=${TEST:+-t $TEST}
-	tests=${tests:--c dmabuf-heaps}
-	if has_no_users "$1"; then
-		steps=build
-		[ -n "${TEST-}" ] || tests=$(grep '^dmabuf-heaps:' "$out/kselftest/kselftest-list.txt" |
+	tests=$(flavour_says tests "$1" | tr ' ' '\n' | sed 's/^/-t dmabuf-heaps:/')
+	! has_no_users "$1" || steps=build
+	if [ -n "${TEST-}" ]; then
+		tests="-t $TEST"
+	elif [ -z "$tests" ] && has_no_users "$1"; then
+		tests=$(grep '^dmabuf-heaps:' "$out/kselftest/kselftest-list.txt" |
 			grep -vE ":($USERS)" | sed 's/^/-t /')
 	fi
 	for step in $steps; do
@@ -137,9 +139,9 @@ flavour() {
 		}
 	done
 	# shellcheck disable=SC2086 # a list
-	ours "patched-$1" -o "$FLAVOUR_LIMIT" $tests
-	case $1,${TEST-} in
-	debug, | debug,*:heap_faults) faults "patched-$1" ;;
+	ours "patched-$1" -o "$FLAVOUR_LIMIT" ${tests:--c dmabuf-heaps}
+	case $(flavour_says faults "$1"),${TEST:-heap_faults} in
+	yes,*heap_faults) faults "patched-$1" ;;
 	esac
 }
 
@@ -211,7 +213,7 @@ arch=$2
 variant=$3
 [ "$variant,${TEST-}" != rfc,kunit ] || die "VARIANT=rfc: has no KUnit tests, see overlay.list"
 out=$OUT/${TREE:-$series}-$arch
-results=$out/check
+results=$out/check${FLAVOURS:+-$(echo "$FLAVOURS" | tr ' ' _)}
 rm -rf "$results"
 mkdir -p "$results"
 

@@ -11,7 +11,7 @@
 # job "run" may take, 300 unless set.  APPEND is more of the kernel's command line,
 # as nohugevmap or page_owner=on.  QEMU_ARGS are more arguments of QEMU, and TOUCHED
 # is how many MB of its memory the guest will use, 2000 unless set.  INITRAMFS is
-# another than the one of the tests.
+# another than the one of the tests, and MODULES=no leaves out what was built of them.
 # The logs are $OUT/$TREE-ARCH/log/VARIANT-NAME.{console,port,cmd,outcome}, and .ppm for
 # the picture of drm_vkms, if kselftest is one of the jobs.
 # The exit status is that of vm-run.  Guests run one at a time.
@@ -64,18 +64,11 @@ accel() {
 	esac
 }
 
-# tags: memory that has them, where they are to be checked
-tags() {
-	case $variant in
-	*-mte*) echo ,mte=on ;;
-	esac
-}
-
 machine() {
 	case $arch in
 	x86_64) echo "-machine q35 -cpu max" ;;
 	# a counter of ns, as fine as the instructions under icount
-	arm64) echo "-machine virt$(tags) -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
+	arm64) echo "-machine virt$(flavour_says machine "$variant" | sed "s/^/,/") -cpu max,pauth-impdef=on,cntfrq=1000000000" ;;
 	esac
 	echo "-m $MEMORY -nodefaults -no-user-config -display none -no-reboot ${QEMU_ARGS-}"
 }
@@ -118,14 +111,6 @@ suites() {
 	esac
 }
 
-# watchers: what the kernel does not do on its own, though it could; page_owner
-# tells heap_util.c how many pages are in buffers
-watchers() {
-	case $variant in
-	*-debug) echo "page_owner=on" ;;
-	esac
-}
-
 # side_by_side: what is asked of a guest whose CPUs run at the same time.  The tests
 # take the others offline while the kernel changes its code, see trace_util.c.  And DRM
 # leaves vblanks on: 6.12's vkms switches them off under a lock that the function of
@@ -139,11 +124,8 @@ side_by_side() {
 
 # patience: everything takes longer in a kernel that checks itself
 patience() {
-	case $variant in
-	*-debug | *-kcsan | *-kmsan)
+	[ -z "$(flavour_says slow "$variant")" ] ||
 		echo "--limit boot=1800 --limit kunit=3600 --limit kselftest=7200 --limit run=3600"
-		;;
-	esac
 	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"
 }
 
@@ -168,13 +150,9 @@ have_parts() {
 	done
 }
 
-# add_modules NAME: what was built of them, see build.sh.  What the bench finds
-# must not depend on that.
+# add_modules: what was built of them, see build.sh, unless MODULES=no
 add_modules() {
-	case $1 in
-	bench-*users) ;;
-	bench-*) return ;;
-	esac
+	[ "${MODULES-}" != no ] || return 0
 	[ -e "$out/$variant/modules.cpio" ] || return 0
 	cat "$initramfs" "$out/$variant/modules.cpio" >"$out/initramfs-$variant.cpio" ||
 		die "$out/initramfs-$variant.cpio: $(or_full "cannot be written")"
@@ -184,7 +162,7 @@ add_modules() {
 run_jobs() {
 	log=$logs/$variant-$name
 	rm -f "$log.console" "$log.port" "$log.cmd" "$log.outcome" "$log.ppm"
-	add_modules "$name"
+	add_modules
 	how=$(speed "$mode") || exit 1
 	file=
 	environment=
@@ -199,13 +177,13 @@ run_jobs() {
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/guest/splat.deny" \
 		${V:+--verbose} $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(watchers) $(side_by_side) $environment -- $*"
+		-append "console=$console $CMDLINE ${APPEND-} $(clock "$mode") $(suites "$@") $(flavour_says append "$variant") $(side_by_side) $environment -- $*"
 	exec "$@"
 }
 
 # serve SOCKET: for scripts/lab/remote.sh, as if it were a board
 serve() {
-	add_modules shell
+	add_modules
 	how=$(speed wall) || exit 1
 	# shellcheck disable=SC2086,SC2046
 	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
@@ -214,7 +192,7 @@ serve() {
 }
 
 run_shell() {
-	add_modules shell
+	add_modules
 	how=$(speed wall) || exit 1
 	echo "A shell in the $variant $series kernel; exit leaves it, ctrl-a x kills it."
 	# shellcheck disable=SC2086,SC2046

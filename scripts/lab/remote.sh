@@ -77,7 +77,7 @@ bench() {
 		say "$log: with that of the other kernel there is a table"
 		return
 	fi
-	RESULTS=remote "$top/scripts/report/report.sh" "$series" "$arch" "stock $variant" remote
+	RESULTS=remote "$top/scripts/report/report.sh" "$series" "$arch" "stock $variant" remote remote
 }
 
 kselftest() {

@@ -77,8 +77,12 @@ run() {
 	append=
 	qemu=
 	kernel=$1
+	# What is measured must not depend on what was built of the modules
+	modules=no
 	case $2 in
+	wall-users) mode=wall modules= ;;
 	wall*) mode=wall ;;
+	users) modules= ;;
 	sizes) memory=8G ;;
 	exporters) append=cma=256M ;;
 	iommu)
@@ -93,7 +97,7 @@ run() {
 		say "$1 $series $arch, $2"
 	fi
 	# shellcheck disable=SC2086 # a list
-	MEMORY=$memory APPEND=$append QEMU_ARGS=$qemu "$top/scripts/guest/boot.sh" "$series" "$arch" \
+	MODULES=$modules MEMORY=$memory APPEND=$append QEMU_ARGS=$qemu "$top/scripts/guest/boot.sh" "$series" "$arch" \
 		"$kernel" $mode "bench-$2" $jobs || return
 	[ "$kernel" = "$1" ] || cp "$out/log/$kernel-bench-$2.port" "$out/log/$1-bench-$2.port"
 }

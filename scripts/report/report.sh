@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# report.sh SERIES ARCH "VARIANT..." PART...: the tables of the last bench runs,
-# and results.json
+# report.sh SERIES ARCH "VARIANT..." TARGET PART...: the tables of the last bench
+# runs, and results.json
 #
+# TARGET is that of make, which has measured them: all, bench or remote.
 # VARIANT and PART are those of bench.sh, or remote for what remote.sh brought,
 # with RESULTS=remote for other names of the files.  Parts that bench.sh has left out
-# are left out here.  results.txt has all tables.  They are printed, but for make alone,
+# are left out here.  results.txt has all tables.  They are printed, but for all,
 # which prints the rows that matter and where the others are.  results.json is described in
 # Documentation/vmap/results.rst; results.md has what the README shows of it.
 
@@ -53,23 +54,19 @@ last_screen() {
 	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Next: make check, make bench, make help"
 }
 
-[ $# -ge 4 ] || die "usage: report.sh SERIES ARCH \"VARIANT...\" PART..."
+[ $# -ge 5 ] || die "usage: report.sh SERIES ARCH \"VARIANT...\" all|bench|remote PART..."
 series=$1
 arch=$2
 variants=$3
-shift 3
+target=$4
+shift 4
 out=$OUT/${TREE:-$series}-$arch
 json=$out/${RESULTS:-results}.json
 md=$out/${RESULTS:-results}.md
 txt=$out/${RESULTS:-results}.txt
 brief=$out/${RESULTS:-results}.brief
-parts=$#
 command="make KERNEL=$series ARCH=$arch"
-case $# in
-1) command="make remote KERNEL=$series ARCH=$arch" ;;
-2) ;;
-*) command="make bench KERNEL=$series ARCH=$arch" ;;
-esac
+[ "$target" = all ] || command="make $target KERNEL=$series ARCH=$arch"
 runs=
 for part; do
 	case $part in
@@ -97,7 +94,7 @@ mv "$md.part" "$md"
 mv "$txt.part" "$txt"
 mv "$json.part" "$json"
 show_accepted
-if [ "$parts" = 2 ]; then
+if [ "$target" = all ]; then
 	[ -z "${V-}" ] || cat "$txt"
 	last_screen
 else

@@ -64,12 +64,12 @@ runs() {
 
 # compare VARIANTS: all tables
 compare() {
-	OUT=$tmp/out.d V=1 "$top/scripts/report/report.sh" 6.12 x86_64 "$1" icount wall
+	OUT=$tmp/out.d V=1 "$top/scripts/report/report.sh" 6.12 x86_64 "$1" all icount wall
 }
 
 # last_screen: what make shows in the end
 last_screen() {
-	OUT=$tmp/out.d "$top/scripts/report/report.sh" 6.12 x86_64 'stock patched' icount wall
+	OUT=$tmp/out.d "$top/scripts/report/report.sh" 6.12 x86_64 'stock patched' all icount wall
 }
 
 # fits_a_terminal: of 24 lines and 60 columns, and all tables are in a file
