@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check-all.sh SERIES-ARCH...: make check for each, brief for all but the first;
-# the last line is "N passed, N failed[, N skipped]" for all.  With FULL=1, clients.sh
-# for the first as well.
+# the last line is "N passed, N failed[, N skipped]" for all
+#
+# ALSO	what else is done for the first: lint, check-series, clients, shapes, or a flavour
+# FULL	1: all of that, and every flavour and shape for each; a night's work
 #
 # Guests run one at a time, and most keep one CPU busy.  So the kernels that come
 # next are built meanwhile, with what guests leave of the machine.
@@ -62,17 +64,37 @@ check() {
 		"$([ -n "$built" ] && echo 'make check passes' || echo 'is built')" >"$results/all.tap"
 }
 
-# clients SERIES-ARCH: programs that Debian has, see clients.sh
-clients() {
-	rm -rf "$OUT/$1/clients"
-	# shellcheck disable=SC2046
-	make $(front "$1") check-clients || :
-	if [ ! -e "$OUT/$1/clients/clients.tap" ]; then
-		mkdir -p "$OUT/$1/clients"
-		printf 'TAP version 13\n1..1\nnot ok 1 - %s: clients run\n' "$1" \
-			>"$OUT/$1/clients/clients.tap"
-	fi
-	checked="$checked $1/clients"
+# flavours ARCH: all that it has
+flavours() {
+	for flavour in "$top"/scripts/build/config/*.config; do
+		flavour=${flavour##*/}
+		flavour=${flavour%.config}
+		case $flavour,$(flavour_says users "$flavour"),$(flavour_says arch "$flavour") in
+		*-*,*,* | *,,*) ;;
+		*,*, | *,*,"$1") echo "$flavour" ;;
+		esac
+	done
+}
+
+# also SERIES-ARCH STEP: that it passes is a test; so are its own results
+also() {
+	case $2 in
+	lint | check-series) results=none goal=$2 ;;
+	clients | shapes) results=$2 goal=check-$2 ;;
+	*) results=check-$2 goal="check FLAVOURS=$2" ;;
+	esac
+	log=$OUT/$1/log/also-$2.log
+	start=$(date +%s)
+	rm -rf "$OUT/$1/${results:?}"
+	mkdir -p "$OUT/$1/also"
+	ok=ok
+	# shellcheck disable=SC2046,SC2086 # words
+	make $(front "$1") $goal >"$log" 2>&1 || ok="not ok"
+	[ "$ok" = ok ] || tail -n 20 "$log"
+	say "$1: $goal, $(since "$start"), log: $log"
+	printf 'TAP version 13\n1..1\n%s 1 - %s: make %s\n' "$ok" "$1" "$goal" \
+		>"$OUT/$1/also/$2.tap"
+	[ ! -d "$OUT/$1/$results" ] || checked="$checked $1/$results"
 }
 
 [ $# -ge 1 ] || die "usage: check-all.sh SERIES-ARCH..."
@@ -81,7 +103,12 @@ trap no_leftovers EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 first=$1
+all=$*
 checked=
+[ "${FULL-}" != 1 ] || ALSO="lint check-series clients"
+for name; do
+	rm -rf "$OUT/$name/also"
+done
 begin "$first"
 while [ $# -ge 1 ]; do
 	name=$1
@@ -90,7 +117,19 @@ while [ $# -ge 1 ]; do
 	[ $# = 0 ] || begin "$1"
 	check "$name"
 	checked="$checked $name/check"
-	[ "${FULL-},$name" != "1,$first" ] || clients "$name"
+done
+for step in ${ALSO-}; do
+	also "$first" "$step"
+done
+if [ "${FULL-}" = 1 ]; then
+	for name in $all; do
+		for step in $(flavours "${name#*-}") shapes; do
+			also "$name" "$step"
+		done
+	done
+fi
+for name in $all; do
+	[ ! -d "$OUT/$name/also" ] || checked="$checked $name/also"
 done
 cd "$OUT"
 # shellcheck disable=SC2086 # a list

@@ -27,7 +27,8 @@ for arg; do
 	ARCH=*) name=$name-${arg#*=} ;;
 	SCOPE=*) scope=${arg#*=} ;;
 	check) step=check ;;
-	check-clients) step=clients ;;
+	FLAVOURS=*) step=${arg#*=} ;;
+	lint | check-*) step=$arg ;;
 	kernels) step=build ;;
 	esac
 done
@@ -40,12 +41,12 @@ fi
 [ ! -e "$step-$name" ] || . "./$step-$name"
 echo "$step $name ends" >>steps
 END
+cat >bin/check_all <<END
+#!/bin/sh
+rm -f steps
+OUT=$tmp/out.d exec "$top/scripts/check/check-all.sh" "\$@"
+END
 chmod +x bin/*
-
-check_all() {
-	rm -f steps
-	OUT=$tmp/out.d "$top/scripts/check/check-all.sh" "$@"
-}
 
 # sums LINE ERE NAME...: that is the last line, and one matches
 sums() {
@@ -92,22 +93,37 @@ check "a check that is cut short" sums '2 passed, 1 failed' ': 7.3-arm64: make c
 	6.12-x86_64 7.3-arm64
 rm check-7.3-arm64
 
-# full LINE ERE NAME...: sums, with FULL=1
-full() {
-	export FULL=1
+# and_also STEPS LINE ERE NAME...: sums, with more steps
+and_also() {
+	export ALSO="$1"
+	shift
 	sums "$@"
 	status=$?
-	unset FULL
+	unset ALSO
 	return $status
 }
-check "clients that do not run are a failure, with FULL=1" full '2 passed, 1 failed' \
-	'6.12-x86_64: clients run$' 6.12-x86_64 7.3-arm64
+check "more steps are tests of the first" and_also 'lint faults' '4 passed, 0 failed' \
+	'^check-all: 6.12-x86_64: check FLAVOURS=faults' 6.12-x86_64 7.3-arm64
+check "and done once" in_order 'lint 6.12-x86_64 all' 'faults 6.12-x86_64 all'
+echo 'exit 2' >lint-6.12-x86_64
+check "one that fails" and_also 'lint check-series' '3 passed, 1 failed' \
+	'^FAILED: 6.12-x86_64/also/lint.tap: 6.12-x86_64: make lint$' 6.12-x86_64 7.3-arm64
+rm lint-6.12-x86_64
 # shellcheck disable=SC2016,SC2028 # for the make above
 echo 'mkdir -p "$OUT/$name/clients"; printf "1..1\nok 1 - one\n" >"$OUT/$name/clients/clients.tap"' \
-	>clients-6.12-x86_64
-check "clients of the first count, with FULL=1" full '3 passed, 0 failed' \
-	'^check-all: 7.3-arm64: checked' 6.12-x86_64 7.3-arm64
-rm clients-6.12-x86_64
+	>check-clients-6.12-x86_64
+check "its results count" and_also clients '4 passed, 0 failed' . 6.12-x86_64 7.3-arm64
+rm check-clients-6.12-x86_64
+
+# full: FULL=1 runs the flavours of each architecture, the shapes, and more of the first
+full() {
+	run env FULL=1 check_all 6.12-x86_64 7.3-arm64
+	tail -n 1 out | grep -qxE '[0-9]+ passed, 0 failed' &&
+		grep -qx 'debug 6.12-x86_64 all' steps && grep -qx 'mte 7.3-arm64 brief' steps &&
+		! grep -q '^mte 6.12' steps && ! grep -q '^gcov' steps &&
+		grep -qx 'check-shapes 7.3-arm64 brief' steps && grep -qx 'check-clients 6.12-x86_64 all' steps
+}
+check "FULL=1: every flavour and shape" full
 
 # interrupted: the build in the background ends as well
 # shellcheck disable=SC2016
