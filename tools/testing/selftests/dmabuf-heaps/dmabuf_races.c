@@ -246,7 +246,7 @@ static void *close_all(void *data)
 {
 	const int target = *(int *)data;
 
-	/* What the others get is among the first that are free. */
+	/* New descriptors of the other threads are the first free ones. */
 	for (int i = 0; i < 20 * RACE_ROUNDS; i++)
 		dup2(target, target + 1 + i % 8);
 	return NULL;
@@ -284,7 +284,7 @@ TEST_F_TIMEOUT(traced, closes_new_buffers_under_trace, TIME_LIMIT)
 	EXPECT_EQ(0, on_all_cpus(2, allocate_while_others_close, &self->target));
 }
 
-/* Devices that are unbound while they have a buffer. */
+/* A driver is unbound from its device while that has a buffer. */
 
 #define VIVID_DRIVER	"/sys/bus/platform/drivers/vivid/"
 #define VIVID_DEVICE	"vivid.0"
@@ -495,7 +495,7 @@ TEST_F(udmabuf, rejects_impossible_lists)
 	EXPECT_EQ(-1, ioctl(self->dev, UDMABUF_CREATE_LIST, list));
 }
 
-/* Each access took an sg_table, and some lost it. */
+/* The bug: each access allocated an sg_table, and some leaked it. */
 TEST_F_TIMEOUT(udmabuf, survives_repeated_access, TIME_LIMIT)
 {
 	const int dmabuf = create(self->dev, self->memfd, 0, 16 * page_size());
@@ -508,7 +508,7 @@ TEST_F_TIMEOUT(udmabuf, survives_repeated_access, TIME_LIMIT)
 	close(dmabuf);
 }
 
-/* The same page twice is not contiguous, whatever the memory looks like. */
+/* The same page twice in a row is never contiguous. */
 TEST_F_TIMEOUT(udmabuf, fails_in_importer_of_contiguous_memory, TIME_LIMIT)
 {
 	struct v4l2 v4l2;
@@ -525,7 +525,7 @@ TEST_F_TIMEOUT(udmabuf, fails_in_importer_of_contiguous_memory, TIME_LIMIT)
 	EXPECT_EQ(-1, v4l2_prepare(&v4l2.user));
 	EXPECT_EQ(EFAULT, errno);
 	close(v4l2.fd);
-	/* And taken by who does not. */
+	/* An importer that needs no contiguous memory takes it. */
 	ASSERT_EQ(0, v4l2_user(&v4l2, "vivid", &vivid_capture, CAPTURE, dmabuf, 16 * page_size()));
 	ASSERT_EQ(0, v4l2_ready(&v4l2.user));
 	EXPECT_EQ(0, v4l2_prepare(&v4l2.user));

@@ -150,7 +150,7 @@ TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
 		fgraph_stop();
 		EXPECT_EQ(1, fgraph_read("dma_buf_dynamic_attach", ns, ARRAY_SIZE(ns)));
 		EXPECT_EQ(0, fgraph_read("system_heap_vmap", ns, ARRAY_SIZE(ns)));
-		/* What it exports again is the same dma-buf. */
+		/* It exports the same dma-buf again. */
 		ASSERT_EQ(0, drmPrimeHandleToFD(self->fd, handle, DRM_CLOEXEC, &fd));
 		ASSERT_EQ(0, fstat(dmabuf, &in));
 		ASSERT_EQ(0, fstat(fd, &out));

@@ -24,14 +24,14 @@
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 
-/* Of many that are to use up all memory, and how many these can be. */
+/* Buffers that use up all memory, and their number. */
 #define BUFFER_BYTES	(8ULL << 20)
 #define MAX_BUFFERS	((int)(LITTLE_MEMORY / BUFFER_BYTES))
 #define MAX_SMALL_BUFFERS	10000
-/* As many are the limit of a group. */
+/* The limit of a memory cgroup, in buffers. */
 #define GROUP_BUFFERS	8
 
-/* What follows a struct that is longer than the kernel's. */
+/* Fills the tail of a struct that is longer than the kernel's. */
 #define TAIL_BYTE	0x5a
 
 static long long count_fds(void)
@@ -112,7 +112,7 @@ TEST_F(request, rounds_len_up_to_pages)
 	}
 }
 
-/* All ones, rounded up to whole pages, is 0 as well. */
+/* UINT64_MAX, rounded up to whole pages, is 0. */
 TEST_F(request, rejects_len_of_zero)
 {
 	const __u64 lengths[] = { 0, UINT64_MAX };
@@ -144,7 +144,7 @@ TEST_F(request, rejects_fd_that_is_set)
 	EXPECT_EQ(EINVAL, alloc_errno(self->heap, &self->data));
 }
 
-/* Of the access modes, and close-on-exec, any; of all other bits, none. */
+/* Any access mode and close-on-exec are valid, all other bits are not. */
 TEST_F(request, rejects_unknown_fd_flags)
 {
 	const __u32 known = O_ACCMODE | O_CLOEXEC;
@@ -188,7 +188,7 @@ TEST_F(request, sets_access_mode)
 	}
 }
 
-/* Access to the heap is asked for when it is opened, in whatever mode. */
+/* Permission is checked when the heap is opened, so any mode may allocate. */
 TEST_F(request, allocates_from_heap_opened_in_any_mode)
 {
 	const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
@@ -307,7 +307,7 @@ TEST_F(request, faults_on_read_only_memory)
 	ASSERT_EQ(0, munmap(data, page_size()));
 }
 
-/* The same, when half of the struct could be written. */
+/* The same if half of the struct can be written. */
 TEST_F(request, faults_on_half_writable_struct)
 {
 	const size_t page = page_size();
@@ -326,7 +326,7 @@ TEST_F(request, faults_on_half_writable_struct)
 	ASSERT_EQ(0, munmap(map, page));
 }
 
-/* Known only after the buffer has been made. */
+/* The heap notices that only after it has made the buffer. */
 TEST_F(request, fails_without_free_descriptor)
 {
 	struct rlimit limit, none;
@@ -680,7 +680,7 @@ FIXTURE_TEARDOWN(shortage)
 	close(self->heap);
 }
 
-/* Not a chunk is taken for what cannot be had, nor for what buffers have already. */
+/* The heap takes no memory for a request that is larger than what is available. */
 TEST_F(shortage, fails_before_taking_memory)
 {
 	const __u64 sizes[] = {
@@ -913,7 +913,7 @@ TEST_F_TIMEOUT(shortage, memcg_limit_ignores_unaccounted_buffers, TIME_LIMIT)
 	EXPECT_EQ(0, rmdir(GROUP));
 }
 
-/* What is being allocated goes with whoever wants it. */
+/* A task that is killed while it allocates frees what it has so far. */
 TEST_F_TIMEOUT(shortage, stops_when_the_task_is_killed, TIME_LIMIT)
 {
 	const __u64 before = meminfo_bytes("MemFree: %lld");

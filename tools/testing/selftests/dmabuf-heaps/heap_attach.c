@@ -4,7 +4,7 @@
  * segments only, for those whose memory is bounced, for those behind an IOMMU.
  *
  * The kernel side is DMABUF_VMAP_TEST_ATTACH.  To see that any size can be bounced,
- * boot with swiotlb=force; elsewhere that is true of whatever device.
+ * boot with swiotlb=force.  Without it the sizes are mapped unbounced.
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -43,7 +43,7 @@ FIXTURE_TEARDOWN(attachment)
 	close(self->heap);
 }
 
-/* As much as there can be of it, in a little machine and in one that bounces all. */
+/* A size that a small machine, or one that bounces all DMA, can serve. */
 static __u64 much(void)
 {
 	__u64 bytes = FRESH_BYTES;
@@ -82,7 +82,7 @@ TEST_F_TIMEOUT(attachment, cuts_entries_to_device_limit, TIME_LIMIT)
 	}
 }
 
-/* What few drivers say does not cut what stock has always given in one entry. */
+/* A driver that sets no limit gets entries as long as those of stock. */
 TEST_F_TIMEOUT(attachment, keeps_entries_if_device_sets_no_limit, TIME_LIMIT)
 {
 	const __u64 bytes = much(), stock = STOCK_PAGES * page_size();
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(attachment, uses_few_tables_of_iommu, TIME_LIMIT)
 	EXPECT_GE(8U, arg.iommu_pages);
 }
 
-/* Importers that attach, as they are: no driver that is asked says what it takes. */
+/* Importers that attach.  Neither sets a limit of its segments. */
 FIXTURE(import)
 {
 	int heap;

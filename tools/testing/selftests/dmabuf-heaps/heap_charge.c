@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who pays for the memory of a buffer: the memory cgroup of the one who allocates
- * it, if the kernel was started with dma_heap.mem_accounting=1, and nobody if not.
+ * Memory cgroups: with dma_heap.mem_accounting=1 the cgroup of the allocating task is
+ * charged for a buffer.  Without it no cgroup is charged.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #define CGROUPS		"/sys/fs/cgroup"
 #define GROUP		CGROUPS "/heap_charge"
 
-/* Far more than what else is charged while a buffer is allocated. */
+/* Far more than anything else that is charged in the meantime. */
 #define BUFFER_BYTES	(16 * MIB)
 
 /* Returns -1 if this kernel has no such parameter. */
@@ -91,7 +91,7 @@ TEST_F(group, is_charged_while_buffer_exists)
 	EXPECT_FALSE(holds_a_buffer(charged_bytes() - before));
 }
 
-/* The one who allocates is charged, wherever the process and its buffer go. */
+/* The charge stays with the cgroup in which the buffer was allocated. */
 TEST_F(group, stays_charged_after_process_moves)
 {
 	const long long before = charged_bytes();
@@ -132,7 +132,7 @@ TEST_F(group, is_removed_before_its_buffer)
 	EXPECT_FALSE(holds_a_buffer(charged_bytes()));
 }
 
-/* Nobody is killed for it, either. */
+/* The request fails, and no task is killed. */
 TEST_F(group, rejects_buffer_above_limit)
 {
 	if (!self->accounting)

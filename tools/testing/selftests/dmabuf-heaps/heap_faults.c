@@ -23,9 +23,8 @@
 /* No request makes so many allocations. */
 #define MAX_FAULTS	1000
 /*
- * How often all of it is done again, so that what is lost adds up, and what others
- * may take meanwhile.  Where what buffers have is counted, once will do, and nobody
- * else takes any.
+ * Leaks add up over the repeats; LOST_PAGES is what other tasks may take meanwhile.
+ * Where page_owner counts the pages of buffers, one repeat is enough.
  */
 #define REPEATS		40
 #define LOST_PAGES	32
@@ -501,13 +500,13 @@ static int get_ready(struct state *s, const struct request *request)
 	return request->ready ? request->ready(s) : 0;
 }
 
-/* As if nothing had happened. */
+/* The same request without a fault. */
 static int make_and_undo(struct state *s, const struct request *request)
 {
 	return get_ready(s, request) || request->make(s) || request->undo(s) ? -1 : 0;
 }
 
-/* What udmabuf says if vm_map_ram() has no memory. */
+/* udmabuf returns EINVAL if vm_map_ram() has no memory. */
 static bool is_clean(const struct state *s, int error)
 {
 	return error == ENOMEM || error == EFAULT ||

@@ -7,10 +7,9 @@
  * KASAN and other checks add to each object, so that kmalloc() of up to a page takes
  * four that are contiguous, as the end of an sg_table may.  There, pieces are as large.
  *
- * Prints how long it took as well, in ns, for those who compare two kernels;
- * with -b, that is all it does with the buffers, and with -i, all it does is to have
- * them mapped for a device behind an IOMMU.  With -o, pieces are of that order, as of
- * 8 for 1 MiB.
+ * It also prints times in ns, to compare kernels.  With -b it only measures, and with
+ * -i it only maps buffers for a device behind an IOMMU.  -o sets the order of a piece:
+ * 8 is 1 MiB.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -92,7 +91,7 @@ static char *fill_with_pages(size_t *bytes)
 	return map;
 }
 
-/* Until this program ends: a pipe that nobody reads holds a reference. */
+/* A pipe that is not read holds a reference until this program ends. */
 static void pin_page(char *page, size_t bytes)
 {
 	static int pipefd[2] = { -1, -1 };
@@ -130,8 +129,8 @@ static void free_every_other_piece(char *map, size_t bytes)
 }
 
 /*
- * What is left of larger blocks goes into buffers that are never closed, and so does
- * what others give back later.
+ * Buffers that are never closed take the larger blocks that are left, and those that
+ * other tasks free later.
  */
 static void use_up_blocks(void)
 {
@@ -150,7 +149,7 @@ static void fragment_memory(void)
 	size_t bytes;
 	char *map;
 
-	/* What CPUs still have of earlier tests is in no piece. */
+	/* CPUs keep pages of earlier tests. */
 	drain_cpu_lists();
 	fill_with_buffers(2 * pieces + reserve);
 	map = fill_with_pages(&bytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that nobody should make, of the ioctls of the system heap, of its
+ * Random and wrong calls of the ioctls of the system heap, of its
  * dma-bufs and of the in-kernel test user: fields and sizes at random, bad and
  * torn structures, which other threads write to and unmap meanwhile, and
  * descriptors that they close.  The kernel survives, answers each with an error
@@ -41,7 +41,7 @@
 #define LOST_PAGES	64
 #define MAX_RUNS	3
 
-/* Seconds after which who waits is told for what, and again. */
+/* Seconds between two reports of a thread that does not end. */
 #define LONG_TIME	60
 
 static char *args;			/* ARG_PAGES, the last is never mapped */
@@ -273,7 +273,7 @@ static int fuzz_layout(struct fuzzer *f)
 	return call(f, DMABUF_VMAP_TEST_LAYOUT, &arg);
 }
 
-/* Not PROTECT: who fills what is read-only falls over it, in the kernel. */
+/* Not PROTECT: the kernel would fault when it fills read-only pages. */
 static int fuzz_replace(struct fuzzer *f)
 {
 	struct dmabuf_vmap_replace arg = {
@@ -327,8 +327,7 @@ static void change_part(struct fuzzer *f, char *map, size_t bytes)
 }
 
 /*
- * What is there is read and written by the kernel, to which a bad address is only
- * an error.
+ * System calls read and write the memory: to them a bad address is only an error.
  */
 static void touch(char *map, size_t bytes)
 {

@@ -9,8 +9,7 @@
  * other page has.  From time to time all of it is closed, and no page, slab or
  * mapping may be left.
  *
- * What a thread does depends on its seed alone, so a seed that is given again
- * repeats it.
+ * The seed alone decides what a thread does, so the same seed repeats it.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -64,7 +63,7 @@ struct buffer {
  * @test: the in-kernel test user, which holds a mapping now and then
  * @vgem: an importer that attaches, -1 if there is none
  * @v4l2: a queue, an importer that maps
- * @counter: of instructions, -1 if nobody counts them
+ * @counter: of instructions, -1 if there is none
  * @rounds: how many so far
  * @choices: a hash of what was done in the first TOLD_ROUNDS
  * @busy_ns: and how long they took
@@ -240,7 +239,7 @@ static void do_vmap(struct worker *w, struct buffer *b)
 	check(w, res.kernel_hash == res.device_hash, "kernel and device see different contents");
 }
 
-/* Stays mapped by the kernel, whatever becomes of the buffer, till the next time. */
+/* Keeps the buffer mapped until the next call, even if it is closed. */
 static void do_hold(struct worker *w, struct buffer *b)
 {
 	struct dmabuf_vmap_hold arg = { .fd = b->fd };
@@ -274,7 +273,7 @@ static void do_attach(struct worker *w, struct buffer *b)
 		give_up(w, "vgem");
 }
 
-/* There is one vkms, and whoever comes second does without. */
+/* There is one vkms: skip this if another thread uses it. */
 static void do_commit(struct worker *w, struct buffer *b)
 {
 	const __u32 lines = b->bytes / page_size();
@@ -328,7 +327,7 @@ static void passed_init(struct passed *p)
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 }
 
-/* Only the message has it for a moment. */
+/* For a moment only the message holds the buffer. */
 static void do_pass(struct worker *w, struct buffer *b)
 {
 	struct passed out, in;
@@ -364,7 +363,7 @@ static void do_fork(struct worker *w, struct buffer *b)
 	munmap(map, b->bytes);
 }
 
-/* What is mapped by a large leaf is dropped by that, and comes back. */
+/* Splitting a large leaf drops it.  The next access maps its pages again. */
 static void do_split(struct worker *w, struct buffer *b)
 {
 	char *map = map_buffer(w, b), *last = map + b->bytes - page_size();
@@ -406,7 +405,7 @@ static void do_share(struct worker *w, struct buffer *b)
 	b->fd = -1;
 }
 
-/* Whatever is there: what is in it depends on others, what is done does not. */
+/* Takes the buffer that another thread has shared, if there is one. */
 static void do_fetch(struct worker *w, struct buffer *b)
 {
 	const struct buffer *shared = w->other;
@@ -444,7 +443,7 @@ static const struct {
 	{ "fetch", do_fetch },
 };
 
-/* As many random numbers in each round, whatever comes of them. */
+/* Each round takes the same number of random numbers. */
 static void do_round(struct worker *w)
 {
 	const unsigned int slot = below(&w->seed, NR_SLOTS);
@@ -570,7 +569,7 @@ static __u64 end_workers(void)
  * @dmabufs: dma-bufs that exist
  * @rounds: of all threads so far
  * @busy_ns: and how long they took
- * @instructions: and how many they were, 0 if nobody counts
+ * @instructions: and how many they were, 0 without a counter
  * @checked: contents that were compared so far
  * @wrong: and that were not what they should be
  */
@@ -628,7 +627,7 @@ static bool has_grown(__u64 before, __u64 after)
 	       (kernel_has_kasan() ? meminfo_bytes("MemTotal: %lld") / 8 : 0);
 }
 
-/* What a minute has left, seen from the first. */
+/* Compares with the state before the first minute. */
 static bool has_drifted(const struct report *first, const struct report *r)
 {
 	return lost_pages(&first->memory, &r->memory) > LOST_PAGES ||

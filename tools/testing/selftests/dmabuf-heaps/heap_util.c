@@ -450,9 +450,9 @@ __u64 free_or_cached_bytes(void)
 }
 
 /*
- * CPUs keep what they have freed, up to an eighth of memory.  What lies among movable
- * pages is then of no use to a buffer, and nobody takes it back where there is nothing
- * to reclaim.  But each second they let some of it go.
+ * CPUs keep pages that they freed, up to an eighth of memory.  Buffers cannot use those
+ * among movable pages, and without reclaim they are not drained.  But each second the
+ * CPUs free some of them.
  *
  * Returns whether @bytes are free at last.
  */
@@ -510,7 +510,7 @@ unsigned long long free_in_blocks(int min_order)
 	return buddies.bytes;
 }
 
-/* Contiguous memory is taken, for which they are emptied, and given back. */
+/* Allocating contiguous memory drains them. */
 void drain_cpu_lists(void)
 {
 	struct dmabuf_vmap_layout arg = {
@@ -556,7 +556,7 @@ static void use_types(char *line, void *data)
 }
 
 /**
- * struct owner - who took pages, a function a line, and then how many there are
+ * struct owner - a stack of calls that allocated pages, and their number
  * @allocated: the last line was of the page allocator
  * @is_heap: it was the heap that called it, not a slab or an array of the heap
  * @pages: of the heap, in all
@@ -600,7 +600,7 @@ void look(struct memory *m)
 
 	sleep(2);
 	drain_cpu_lists();
-	/* Who reads all this takes some again. */
+	/* Reading these files takes some pages again. */
 	with_cpus = read_numbers("/proc/zoneinfo", " count: %lld");
 	m->free = read_numbers("/proc/zoneinfo", " nr_free_pages %lld") + with_cpus;
 	m->counted = counted_pages();
@@ -615,9 +615,9 @@ void look(struct memory *m)
 }
 
 /*
- * KASAN keeps what was freed for some time, and has pages that nobody counts: for
- * the shadow of areas that are still to be unmapped, and for traces of calls.  What
- * can be told there is what page_owner knows of buffers.
+ * KASAN keeps freed memory for some time, and has pages that are not counted: for the
+ * shadow of areas that are still to be unmapped, and for traces of calls.  There, only
+ * the pages of buffers can be compared, as page_owner counts them.
  */
 long long lost_pages(const struct memory *before, const struct memory *after)
 {
@@ -631,7 +631,7 @@ long long lost_pages(const struct memory *before, const struct memory *after)
 
 /* What is left behind. */
 
-/* All dma-bufs there are, whoever holds them. */
+/* All dma-bufs of the system. */
 long long count_dmabufs(void)
 {
 	return read_numbers(BUFINFO, "Total %lld objects");

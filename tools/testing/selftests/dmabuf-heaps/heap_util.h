@@ -104,7 +104,7 @@ __u64 pattern_hash(size_t nr, __u64 seed);
 /**
  * struct memory - where the pages of this machine are, to see whether some are lost
  * @free: free, in the lists of CPUs as well
- * @counted: taken, by someone who is counted in /proc/meminfo
+ * @counted: in use, and counted in /proc/meminfo
  * @uncounted: all others
  * @by_size: free, as /proc/buddyinfo has it, or with a CPU
  * @by_type: free, as /proc/pagetypeinfo has it, or with a CPU

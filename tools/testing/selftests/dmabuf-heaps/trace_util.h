@@ -20,7 +20,7 @@ int fgraph_read(const char *function, __u64 *ns, int max);
 void fgraph_end(void);
 
 /**
- * struct user - somebody who has the kernel map a dma-buf
+ * struct user - a driver that has the kernel map a dma-buf
  * @name: for the figures
  * @ready: all that comes before, untimed; may be NULL
  * @map: after this the dma-buf is mapped

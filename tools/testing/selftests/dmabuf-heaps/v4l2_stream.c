@@ -145,7 +145,7 @@ static int select_all(int fd, __u32 from, __u32 target)
 	return ioctl(fd, VIDIOC_S_SELECTION, &sel);
 }
 
-/* All of the picture in all of the frame, whatever vivid was last used for. */
+/* Resets the crop and compose rectangles that vivid was last used with. */
 static int start_camera(struct queue *q)
 {
 	if (set_control(q->fd, VIVID_CID_OSD_TEXT_MODE, VIVID_CID_OSD_TEXT_NONE) ||

@@ -3,8 +3,8 @@
  * Buffers of the dma-buf system heap, seen from user space, through
  * dma_buf_vmap() and through a device mapping.
  *
- * The kernel side is DMABUF_VMAP_TEST. What must hold with every kernel is
- * tested everywhere; what vmap_sg() brings is skipped where the kernel has none.
+ * The kernel side is DMABUF_VMAP_TEST. Tests of vmap_sg() are skipped on a kernel
+ * without it, all others run on every kernel.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -255,7 +255,7 @@ TEST_F_TIMEOUT(buffer, is_zero_after_reuse, TIME_LIMIT)
 	expect_new_buffer_is_zero();
 }
 
-/* The same, of a process that has ended. */
+/* The same if the pages come from a process that has ended. */
 TEST_F_TIMEOUT(buffer, is_zero_after_use_by_another_process, TIME_LIMIT)
 {
 	const pid_t child = fork();
@@ -314,7 +314,7 @@ TEST_F_TIMEOUT(buffer, shares_one_kernel_mapping, TIME_LIMIT)
 	close(other);
 }
 
-/* A holder that exits must not keep the mapping, nor take it from others. */
+/* A holder that exits releases its own reference to the mapping only. */
 TEST_F_TIMEOUT(buffer, unmaps_on_close_of_the_test_file, TIME_LIMIT)
 {
 	struct dmabuf_vmap_hold first, second;
@@ -666,7 +666,7 @@ TEST_F(layout, reports_each_round)
 	EXPECT_EQ(unmap, self->arg.result.unmap_total_ns);
 }
 
-/* Contiguous memory that is found in a little machine as well. */
+/* A size of contiguous memory that a small machine has, too. */
 static size_t area_bytes(void)
 {
 	size_t bytes = 64 * MIB;

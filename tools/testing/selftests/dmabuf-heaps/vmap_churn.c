@@ -192,7 +192,7 @@ static bool kernel_mapped_pages(const struct dmabuf_vmap_result *res)
 	return !res->bad_pages && res->pages_checked;
 }
 
-/* Pages that nobody is counted for; in 7.3 page tables of the kernel are counted. */
+/* Uncounted pages, and page tables: 7.3 counts those of the kernel. */
 static long long uncounted_pages(struct memory *m)
 {
 	look(m);
@@ -532,8 +532,8 @@ TEST_F_TIMEOUT(mapping, vmaps_small_and_large_on_all_cpus, TIME_LIMIT)
 }
 
 /*
- * What every CPU has to hear of: an entry that was a page table may be cached.  On
- * arm64 the broadcast is part of pmd_free_pte_page().
+ * Flushes that reach every CPU, because CPUs may cache an entry that was a page table.
+ * On arm64 pmd_free_pte_page() flushes.
  */
 static const char * const broadcasts[] = {
 	"flush_tlb_kernel_range", "flush_tlb_all", "pmd_free_pte_page",

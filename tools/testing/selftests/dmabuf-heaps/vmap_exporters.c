@@ -157,8 +157,8 @@ FIXTURE_TEARDOWN(exporter)
 }
 
 /*
- * What the kernel writes is what the device and the user see.  The bug, in udmabuf of
- * 6.12: of a large folio, the first page was mapped in place of all.
+ * The device and the user see what the kernel writes.  The bug, in udmabuf of 6.12: the
+ * first page of a large folio was mapped in place of all of its pages.
  */
 TEST_F_TIMEOUT(exporter, shows_same_content_to_all, TIME_LIMIT)
 {

@@ -204,7 +204,7 @@ static int bench_layout(struct bench *b, const struct layout *l)
 {
 	int ret = 0;
 
-	/* What has a size of its own is measured once. */
+	/* Layouts with a size of their own are measured once. */
 	if ((l->bytes || l->pages) && b->bytes != b->sizes[0])
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {

@@ -788,7 +788,7 @@ TEST_F_TIMEOUT(xdp, sends_its_memory, TIME_LIMIT)
 	}
 }
 
-/* A user mapping of a buffer is of no use to those who want its pages. */
+/* Interfaces that take pages of user memory refuse a mapping of a buffer. */
 
 #define BUFFER_BYTES	(4 * MIB)
 #define CORE_FILE	"/tmp/vmap_others.core"
