@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# figures.awk users.awk STOCK PATCHED: what real users of dma_buf_vmap() cost, stock beside
+# users.awk STOCK PATCHED: what real users of dma_buf_vmap() cost, stock beside
 # patched, from the ports of two guests under icount, lines separated by tabs:
 #	bench user layout op bytes rounds min median max
 #	share user bytes percent
 # -v tap=FILE: writes there, as TAP, whether a commit of 128 MiB by vkms costs the
 # heap at most a fiftieth of stock's instructions.
+
+function commas(n,    s) {
+	s = sprintf("%.0f", n)
+	while (match(s, /^[0-9]+[0-9][0-9][0-9]/))
+		s = substr(s, 1, RLENGTH - 3) "," substr(s, RLENGTH - 2)
+	return s
+}
+
+function size_of(bytes) {
+	if (bytes >= 1073741824 && bytes % 1073741824 == 0)
+		return bytes / 1073741824 " GiB"
+	if (bytes >= 1048576 && bytes % 1048576 == 0)
+		return bytes / 1048576 " MiB"
+	if (bytes >= 1024 && bytes % 1024 == 0)
+		return bytes / 1024 " KiB"
+	return bytes " B"
+}
 
 function ratio(key) {
 	return value["patched", key] > 0 ? value["stock", key] / value["patched", key] : 0

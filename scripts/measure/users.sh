@@ -33,5 +33,5 @@ for v in stock "$variant"; do
 		users "$v" run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -f prepare
 	fi
 done
-awk -v tap="$tap" -f "$top/scripts/report/figures.awk" -f "$top/scripts/measure/users.awk" \
+awk -v tap="$tap" -f "$top/scripts/measure/users.awk" \
 	"$out/log/stock-users.port" "$out/log/$variant-users.port"

@@ -13,23 +13,18 @@
 set -eu
 . "$(dirname "$0")/../lib.sh"
 
-# about: the first fields of results.json, which say what was measured
+# about PART...: the first fields of results.json, which say what was measured
 about() {
 	config=$out/stock/.config
 	[ -e "$config" ] || config=/dev/null
-	echo "\"kernel\": \"$(kernel "$config")\","
-	echo "\"config\": \"sha256:$(sha256sum <"$config" | cut -d ' ' -f 1)\","
-	echo "\"command\": \"$command\","
-	[ ! -s "$(accepted)" ] ||
-		echo "\"accepted\": [$(sed 's/.*/"&"/' "$(accepted)" | paste -sd ,)],"
-	sep=
-	echo "\"jobs\": {"
 	for part; do
-		[ -e "$out/log/bench-$part.jobs" ] || continue
-		echo "$sep\"$part\": \"$(cat "$out/log/bench-$part.jobs")\""
-		sep=,
-	done
-	echo "}"
+		[ ! -e "$out/log/bench-$part.jobs" ] ||
+			printf '%s\t%s\n' "$part" "$(cat "$out/log/bench-$part.jobs")"
+	done | jq -R 'split("\t") | { (.[0]): .[1] }' | jq -s --arg kernel "$(kernel "$config")" \
+		--arg config "sha256:$(sha256sum <"$config" | cut -d ' ' -f 1)" --arg command "$command" \
+		--arg accepted "$(cat "$(accepted)" 2>/dev/null)" --arg series "$series" --arg arch "$arch" '
+		{ $kernel, $config, $command, $series, $arch, jobs: (add // {}) } +
+		if $accepted == "" then {} else { accepted: ($accepted | split("\n")) } end'
 }
 
 kernel() {
@@ -67,32 +62,46 @@ txt=$out/${RESULTS:-results}.txt
 brief=$out/${RESULTS:-results}.brief
 command="make KERNEL=$series ARCH=$arch"
 [ "$target" = all ] || command="make $target KERNEL=$series ARCH=$arch"
-runs=
-for part; do
-	case $part in
-	remote) mode=wall ;;
-	wall*)
-		[ -e "$out/log/bench-$part.jobs" ] || continue
-		mode=wall
-		;;
-	*) mode=icount ;;
-	esac
-	for variant in $variants; do
-		runs="$runs $variant-$mode=$out/log/$variant-bench-$part.port"
+# runs: FILE VARIANT MODE
+runs() {
+	for part; do
+		mode=icount
+		case $part in
+		remote) mode=wall ;;
+		wall*)
+			[ -e "$out/log/bench-$part.jobs" ] || continue
+			mode=wall
+			;;
+		esac
+		for variant in $variants; do
+			[ "$variant,$part" = rfc,iommu ] || echo "$out/log/$variant-bench-$part.port $variant $mode"
+		done
 	done
-done
+}
 
 rm -f "$json" "$md" "$txt"
-# shellcheck disable=SC2086 # a list
-awk -f "$top/scripts/report/figures.awk" -f "$top/scripts/report/report.awk" -v series="$series" -v arch="$arch" \
-	-v variants="$variants" -v json="$json.part" -v md="$md.part" -v brief="$brief" \
-	-v about="$(about "$@" | paste -sd ' ')" $runs >"$txt.part" || {
-	rm -f "$json.part" "$md.part" "$txt.part" "$brief"
+runs "$@" >"$txt.runs"
+while read -r file _; do
+	[ -r "$file" ] || die "$file: cannot be read"
+done <"$txt.runs"
+# shellcheck disable=SC2046 # paths without blanks
+jq -L "$top/scripts/report" -nRr -f "$top/scripts/report/collect.jq" --argjson about "$(about "$@")" \
+	--argjson runs "$(jq -nR '[inputs | split(" ") | { (.[0]): .[1:] }] | add' "$txt.runs")" \
+	--argjson variants "$(echo "$variants" | jq -R 'split(" ")')" \
+	$(cut -d ' ' -f 1 "$txt.runs") >"$json.part" || {
+	rm -f "$json.part" "$txt.runs"
 	exit 1
 }
-mv "$md.part" "$md"
-mv "$txt.part" "$txt"
+rm "$txt.runs"
 mv "$json.part" "$json"
+# tables FORM FILE
+tables() {
+	jq -L "$top/scripts/report" -r --arg form "$1" -f "$top/scripts/report/tables.jq" "$json" >"$2" ||
+		die "$2: $(or_full "cannot be written")"
+}
+tables text "$txt"
+tables markdown "$md"
+tables brief "$brief"
 show_accepted
 if [ "$target" = all ]; then
 	[ -z "${V-}" ] || cat "$txt"

@@ -85,7 +85,7 @@ no_times() {
 	rm $log/*bench-wall.*
 	run last_screen
 	[ "$got" = 0 ] && ! grep -q 'wall time' out out.d/6.12-x86_64/results.txt &&
-		grep -q '^No times: ' out && ! grep -q '"wall"' $json
+		grep -q '^No times: ' out && ! grep -q '"mode":"wall"' $json
 }
 
 report() {
@@ -134,12 +134,12 @@ check "the last screen fits a small terminal without wall time" \
 	eval 'no_times && fits_a_terminal'
 runs
 report >/dev/null
-check "results.json: schema" json_has '"schema": "vmap-results", "version": 1'
+check "results.json: schema" json_has '"schema":"vmap-results","version":1'
 check "results.json: is JSON, and says how it was made" jq -e '.command == "make KERNEL=6.12 ARCH=x86_64"
 	and (.jobs | has("wall")) and .config' $json
 check "results.md: a row" grep -qE '^[|] 128 MiB +[|] vmap +[|] +3,486,700 [|] +4,000 [|] +871.7x [|]$' \
 	out.d/6.12-x86_64/results.md
-check "results.json: a figure" json_has '"variant": "patched", "mode": "icount", "unit": "instructions", "user": "kernel", "layout": "fresh", "op": "vmap", "bytes": 134217728, "rounds": 5, "min": 3000, "median": 4000, "max": 5000, "extents": 3, "leaves": 64, "pud": 0, "pmd": 60, "cont": 0, "pte": 4, "table_bytes": 4096 }'
+check "results.json: a figure" json_has '"variant":"patched","mode":"icount","user":"kernel","layout":"fresh","op":"vmap","bytes":134217728,"rounds":5,"min":3000,"median":4000,"max":5000,"unit":"instructions","extents":3,"leaves":64,"pud":0,"pmd":60,"cont":0,"pte":4,"table_bytes":4096}'
 mkdir -p out.d/src/6.12/patched
 printf '%s\n' heap.c mm/vmalloc.c:vmap >out.d/src/6.12/patched/.overlay-accepted
 check "what was accepted of the tree is said" \
