@@ -15,6 +15,7 @@ VARIANT ?= patched
 KERNEL_SRC ?=
 OUT ?= out
 TEST ?=
+ARGS ?=
 SCOPE ?= all
 FLAVOURS ?=
 MINUTES ?= 10
@@ -36,6 +37,8 @@ KNOWN_ACCEL := auto tcg kvm
 KNOWN_SCOPE := all brief
 KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan mte numa ptdump
 KNOWN_V := 0 1
+KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps:, \
+	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch))
 
 # one-of NAME: a variable has one of its known values
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
@@ -58,8 +61,9 @@ $(if $(filter rfc,$(VARIANT)),$(if $(wildcard patches/$(KERNEL)/rfc),, \
 $(call one-path,OUT)
 $(call one-path,CURDIR)
 $(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
-$(if $(TEST),$(if $(filter kunit host,$(TEST))$(findstring :,$(TEST)),, \
-	$(error TEST=$(TEST): not kunit, host, or COLLECTION:PROGRAM as run_kselftest.sh -l lists them)))
+$(if $(filter-out $(KNOWN_TEST),$(TEST))$(filter-out 0 1,$(words $(TEST))), \
+	$(error TEST=$(TEST): not one of $(KNOWN_TEST)))
+$(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): of which program? TEST=COLLECTION:PROGRAM says)))
 ifeq ($(abspath $(OUT)),/)
 $(error OUT=$(OUT): a directory of its own is needed)
 endif
@@ -68,7 +72,7 @@ endif
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh $(KERNEL) --tree),$(KERNEL))
-export OUT KERNEL_SRC TREE ACCEL TEST SCOPE FLAVOURS ACCEPT MACHINES
+export OUT KERNEL_SRC TREE ACCEL TEST ARGS SCOPE FLAVOURS ACCEPT MACHINES
 
 # What cannot work is refused before anything is made
 ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
@@ -163,7 +167,8 @@ help:
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
-	@echo 'TEST=NAME        only this test in make check: kunit, host, or COLLECTION:PROGRAM'
+	@echo 'TEST=NAME        only this test in make check: kunit, host, COLLECTION:PROGRAM, or failed:'
+	@echo '                 what failed the last time; ARGS="-t NAME" are arguments of the program'
 	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
 	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
 	@echo 'MACHINES=        only these machines in make check-archs; see portability.rst'

@@ -8,10 +8,11 @@
 # SCOPE		brief: what may go wrong with another kernel or on another
 #		architecture; not the tests of the harness, nor those of stock
 # TEST		only this: kunit, host, or COLLECTION:PROGRAM of the kselftests,
-#		in the variant
+#		in the variant; or failed: what failed the last time, where it did
+# ARGS		arguments of that program, as -t NAME
 #
 # Results are TAP or KTAP files in $OUT/$TREE-ARCH/check, or check-FLAVOUR, summed
-# by ktap.
+# by ktap, which writes them to junit.xml there as well.
 
 set -eu
 . "$(dirname "$0")/../lib.sh"
@@ -198,13 +199,37 @@ fragmented() {
 		>"$results/fragmented.tap"
 }
 
+# again FILE: what is in that list, a kernel and a test a line
+again() {
+	! grep -q ' host$' "$1" || host_tests
+	kernels=$(grep -v ' host$' "$1" | cut -d ' ' -f 1 | sort -u)
+	for kernel in $kernels; do
+		tests=$(sed -n "s/^$kernel \(.*:.*\)/-t \1/p" "$1")
+		! grep -qx "$kernel kunit" "$1" || run_jobs "$kernel" kunit kunit
+		# shellcheck disable=SC2086 # a list
+		[ -z "$tests" ] || run_jobs "$kernel" kselftest kselftest $tests
+	done
+}
+
+# failures: of what ktap has said, as TEST=failed takes them
+failures() {
+	sed -n -e 's,^FAILED: \./\([^:]*\)-kselftest\.ktap: selftests: \([^:]*\): \([^ :]*\).*,\1 \2:\3,p' \
+		-e 's,^FAILED: \./\([^:]*\)-kunit\(-guest\.tap\|\.ktap\): .*,\1 kunit,p' \
+		-e 's,^FAILED: \./\(run\|[^:]*\.test\)\.tap: .*,- host,p' sum | sort -u
+}
+
 # verdict ARG...: sum all results
 verdict() {
 	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Results: $(short "$results")"
 	cd "$results"
 	show_outcomes .
 	show_accepted
-	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" "$@"
+	status=0
+	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" --junit junit.xml "$@" >sum || status=$?
+	failures >failed
+	[ ! -s failed ] || say "to run what failed again: make check TEST=failed"
+	cat sum
+	return $status
 }
 
 [ $# = 3 ] || die "usage: check.sh SERIES ARCH VARIANT"
@@ -214,6 +239,9 @@ variant=$3
 [ "$variant,${TEST-}" != rfc,kunit ] || die "VARIANT=rfc: has no KUnit tests, see overlay.list"
 out=$OUT/${TREE:-$series}-$arch
 results=$out/check${FLAVOURS:+-$(echo "$FLAVOURS" | tr ' ' _)}
+[ "${TEST-}" != failed ] || [ -s "$results/failed" ] ||
+	die "TEST=failed: nothing failed the last time that can be run alone"
+last=$(cat "$results/failed" 2>/dev/null) || last=
 rm -rf "$results"
 mkdir -p "$results"
 
@@ -227,6 +255,19 @@ if [ -n "${FLAVOURS-}" ]; then
 	for name in $FLAVOURS; do
 		flavour "$name"
 	done
+	verdict
+	exit
+fi
+if [ "${TEST-}" = failed ]; then
+	echo "$last" >"$results/again"
+	again "$results/again"
+	verdict
+	exit
+fi
+if [ -n "${ARGS-}" ]; then
+	# shellcheck disable=SC2086 # words
+	APPEND='dma_heap.mem_accounting=1 init_on_alloc=0' \
+		run_jobs "$variant" kselftest run "/kselftest/${TEST%%:*}/${TEST#*:}" $ARGS
 	verdict
 	exit
 fi

@@ -15,7 +15,8 @@
 #define MAX_PATTERNS	64
 
 static const char usage[] =
-	"usage: ktap [--must-run ERE]... [FILE]...\n"
+	"usage: ktap [--junit FILE] [--must-run ERE]... [FILE]...\n"
+	"  --junit FILE      write all results to FILE as well, as JUnit XML\n"
 	"  --must-run ERE    a skipped test is a failure if its path matches\n"
 	"Exits with 0 if there were tests and none failed, 1 if not, 2 on misuse.\n";
 
@@ -43,6 +44,34 @@ static void add_pattern(const char *pattern)
 	nr_must_run++;
 }
 
+static FILE *junit;
+
+static void put_xml(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<' || *text == '>' || *text == '&' || *text == '"')
+			fprintf(junit, "&#%d;", *text);
+		else
+			putc((unsigned char)*text < ' ' ? ' ' : *text, junit);
+	}
+}
+
+/* @result is the element for what is no pass, or NULL. */
+static void put_case(const char *file, const struct ktap_item *item, const char *result)
+{
+	fputs("<testcase classname=\"", junit);
+	put_xml(file);
+	fputs("\" name=\"", junit);
+	put_xml(*item->path ? item->path : "(input)");
+	fputs("\">", junit);
+	if (result) {
+		fprintf(junit, "<%s message=\"", result);
+		put_xml(item->why);
+		fputs("\"/>", junit);
+	}
+	fputs("</testcase>\n", junit);
+}
+
 static bool may_skip(const struct ktap_item *item)
 {
 	for (int i = 0; i < nr_must_run; i++)
@@ -57,11 +86,14 @@ static void report(const struct ktap *k, const char *file, struct totals *sum)
 	sum->passed += k->passed;
 	for (size_t i = 0; i < k->nr; i++) {
 		const struct ktap_item *item = &k->item[i];
+		const bool skipped = item->kind == KTAP_SKIP && may_skip(item);
 
-		if (item->skip && may_skip(item)) {
-			sum->skipped++;
+		if (junit)
+			put_case(file ?: "input", item, item->kind == KTAP_PASS ? NULL :
+				 skipped ? "skipped" : "failure");
+		sum->skipped += skipped;
+		if (skipped || item->kind == KTAP_PASS)
 			continue;
-		}
 		sum->failed++;
 		printf("FAILED: %s%s%s%s%s\n", file ? file : "", file ? ": " : "",
 		       *item->path ? item->path : "(input)",
@@ -113,6 +145,7 @@ static void count_file(const char *name, bool alone, struct totals *sum)
 static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "junit", required_argument, NULL, 'j' },
 		{ "must-run", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -122,6 +155,11 @@ static void parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'm') {
 			add_pattern(optarg);
+		} else if (c == 'j' && !junit) {
+			junit = fopen(optarg, "w");
+			if (!junit)
+				err(2, "%s", optarg);
+			fputs("<testsuite name=\"check\">\n", junit);
 		} else {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : 2);
@@ -139,6 +177,11 @@ int main(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		count_file(argv[i], argc - optind == 1, &sum);
 
+	if (junit) {
+		fputs("</testsuite>\n", junit);
+		if (fclose(junit))
+			err(2, "--junit");
+	}
 	printf("%lu passed, %lu failed", sum.passed, sum.failed);
 	if (sum.skipped)
 		printf(", %lu skipped", sum.skipped);

@@ -32,15 +32,15 @@
 enum ktap_kind { KTAP_OTHER, KTAP_PASS, KTAP_FAIL, KTAP_SKIP };
 
 /**
- * struct ktap_item - one failure or one skip
+ * struct ktap_item - one result
  * @path: names from the outermost test to this one, "" for the whole input
  * @why: what the result line said, or what is wrong with the input
- * @skip: skipped, not failed
+ * @kind: passed, failed or skipped
  */
 struct ktap_item {
 	char *path;
 	char *why;
-	bool skip;
+	enum ktap_kind kind;
 };
 
 /**
@@ -65,7 +65,7 @@ struct ktap_level {
  * struct ktap - the state of one input; all zeroes is the initial state
  * @level: the levels that are open, outermost first
  * @depth: how many are open
- * @item: failures and skips, in order
+ * @item: all results, in order
  * @nr: length of @item
  * @room: allocated length of @item
  * @passed: leaves that passed
@@ -108,7 +108,7 @@ static inline char *ktap_format(const char *fmt, ...)
 }
 
 /* Takes ownership of @why. */
-static inline void ktap_add(struct ktap *k, char *why, bool skip)
+static inline void ktap_add(struct ktap *k, char *why, enum ktap_kind kind)
 {
 	if (k->nr == k->room) {
 		k->room = k->room ? 2 * k->room : 64;
@@ -116,7 +116,7 @@ static inline void ktap_add(struct ktap *k, char *why, bool skip)
 		if (!k->item)
 			err(2, "out of memory");
 	}
-	k->item[k->nr++] = (struct ktap_item){ ktap_format(""), why, skip };
+	k->item[k->nr++] = (struct ktap_item){ ktap_format(""), why, kind };
 }
 
 /* A failure of the level that is open, or of the input as a whole. */
@@ -124,7 +124,7 @@ static inline void ktap_fault(struct ktap *k, char *why)
 {
 	struct ktap_level *top = k->depth ? &k->level[k->depth - 1] : NULL;
 
-	ktap_add(k, why, false);
+	ktap_add(k, why, KTAP_FAIL);
 	if (!top)
 		return;
 	top->leaves++;
@@ -144,7 +144,7 @@ static inline void ktap_check_plan(struct ktap *k, bool skipped)
 		ktap_fault(k, why);
 		return;
 	}
-	ktap_add(k, why, true);
+	ktap_add(k, why, KTAP_SKIP);
 	top->leaves++;
 }
 
@@ -236,7 +236,7 @@ static inline void ktap_on_summary(struct ktap *k, const struct ktap_result *r,
 				  *r->why ? ": " : "", r->why);
 	if (!why)
 		return;
-	ktap_add(k, why, false);
+	ktap_add(k, why, KTAP_FAIL);
 	sum->leaves++;
 	sum->fails++;
 }
@@ -246,10 +246,8 @@ static inline void ktap_on_leaf(struct ktap *k, const struct ktap_result *r,
 {
 	sum->leaves++;
 	sum->fails += r->kind == KTAP_FAIL;
-	if (r->kind == KTAP_PASS)
-		k->passed++;
-	else
-		ktap_add(k, ktap_format("%s", r->why), r->kind == KTAP_SKIP);
+	k->passed += r->kind == KTAP_PASS;
+	ktap_add(k, ktap_format("%s", r->why), r->kind);
 }
 
 static inline void ktap_on_result(struct ktap *k, int col, const struct ktap_result *r)
@@ -368,7 +366,7 @@ static inline enum ktap_kind ktap_on_mark(struct ktap *k, const char *text)
 	if (sscanf(text, "exit %d", &status) == 1) {
 		k->running = false;
 		if (status)
-			ktap_add(k, ktap_format("exit status %d", status), false);
+			ktap_add(k, ktap_format("exit status %d", status), KTAP_FAIL);
 		ktap_end_stage(k);
 		return status ? KTAP_FAIL : KTAP_OTHER;
 	}

@@ -824,7 +824,7 @@ static unsigned long print_failures(void)
 	unsigned long failed = 0;
 
 	for (size_t i = 0; i < k->nr; i++) {
-		if (k->item[i].skip)
+		if (k->item[i].kind != KTAP_FAIL)
 			continue;
 		if (!failed++)
 			puts("vm-run: failed:");
@@ -938,7 +938,7 @@ static enum outcome conclude(void)
 		return finish(SPLAT, text);
 	}
 	for (size_t i = 0; i < guest.ktap.nr; i++)
-		skipped += guest.ktap.item[i].skip;
+		skipped += guest.ktap.item[i].kind == KTAP_SKIP;
 	snprintf(text, sizeof(text), "%lu passed, %lu failed, %lu skipped in %.1f s",
 		 guest.ktap.passed, failed, skipped, passed);
 	return finish(failed ? FAILED : PASSED, text);

@@ -46,7 +46,11 @@ test_variables() {
 	check "ACCEL=hvf is refused" refuses 'ACCEL=hvf: not one of auto tcg kvm' front ACCEL=hvf
 	check "VARIANT=fast is refused" refuses 'VARIANT=fast: not one of' front shell VARIANT=fast
 	check "FLAVOURS=8k is refused" refuses 'FLAVOURS=8k: not some of' front FLAVOURS=8k
-	check "TEST=unit is refused" refuses 'TEST=unit: not kunit' front check TEST=unit
+	check "TEST=unit is refused" refuses 'TEST=unit: not one of kunit host' front check TEST=unit
+	check "a test that is not there is refused" \
+		refuses 'TEST=dmabuf-heaps:none: not one of .* dmabuf-heaps:vmap ' front check TEST=dmabuf-heaps:none
+	check "arguments without a program are refused" refuses 'ARGS=-t x: of which program' \
+		front check ARGS='-t x'
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
 	check "OUT with a space is refused" refuses 'OUT=.*without spaces' \
 		make -s -C "$top" OUT='a b'

@@ -15,11 +15,11 @@ ln -s "$tools" out.d/host
 echo 1 >$kernel/.version
 PATH=$tmp/bin:$PATH
 
-# check_with SCENARIO: make check's script, with a guest that plays that
+# check_with SCENARIO [TEST]: make check's script, with a guest that plays that
 check_with() {
 	printf '#!/bin/sh\nexec %s %s pid "$@"\n' "$fake" "$1" >bin/qemu-system-x86_64
 	chmod +x bin/qemu-system-x86_64
-	OUT=$tmp/out.d ACCEL=tcg TEST=kunit RUN_LIMIT=1 "$top/scripts/check/check.sh" 6.12 x86_64 patched
+	OUT=$tmp/out.d ACCEL=tcg TEST=${2:-kunit} RUN_LIMIT=1 "$top/scripts/check/check.sh" 6.12 x86_64 patched
 }
 
 # is_red SCENARIO ERE: it fails, and a line of what failed matches
@@ -54,6 +54,10 @@ check "a verdict that is cut" is_red cut 'guest ends well \(guest lost: stage sh
 check "results that are cut" is_red short-plan 'planned 3 results, found 1'
 check "a kselftest that fails" is_red fail 'two: exit=1'
 check "a job that crashes" is_red bad-exit 'exit status 139'
+check "what failed is run again" eval 'is_red fail "" && prints "^4 passed, 0 failed" check_with pass failed'
+check "and if nothing did, that is said" refuses '^check: TEST=failed: nothing failed' check_with pass failed
+check "all results are in a JUnit file" grep -q 'testcase classname="./patched-kunit.ktap" name=' \
+	out.d/6.12-x86_64/check/junit.xml
 check "a guest that does not boot" is_red resets 'guest ends well \(did not boot: QEMU exited '
 mkdir -p out.d/src/6.12/patched
 echo mm/vmalloc.c:vmap >out.d/src/6.12/patched/.overlay-accepted
