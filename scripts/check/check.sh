@@ -293,4 +293,4 @@ fi
 bench
 [ "$variant" != patched ] || fragmented
 # In our own kernels, nothing that real users of dma_buf_vmap() need is missing
-verdict --must-run "dmabuf-heaps: (dmabuf-heap|$USERS)" --must-run "is loaded"
+verdict --must-run "dmabuf-heaps: (dmabuf-heap|heap_frag|$USERS)" --must-run "is loaded"

@@ -21,8 +21,9 @@ set -eu
 
 MEMORY=${MEMORY:-2G}
 TOUCHED=${TOUCHED:-2000}
-# Only words that the kernel knows: init takes the others for jobs
-CMDLINE='panic=-1 oops=panic random.trust_cpu=on'
+# Only words that the kernel knows: init takes the others for jobs.  A guest is there
+# for the tests, so those that use up all memory may.
+CMDLINE='panic=-1 oops=panic random.trust_cpu=on FILL_MEMORY=1'
 # The port over which drm_vkms hands out what vkms has composed
 PICTURE_PORT=org.kernel.vmap.picture
 

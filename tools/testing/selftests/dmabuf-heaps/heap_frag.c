@@ -347,8 +347,8 @@ int main(int argc, char **argv)
 	rounds = what == TEST ? ROUNDS : BENCH_ROUNDS;
 	ksft_print_header();
 	open_or_skip(&heap, &test);
-	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
-		ksft_exit_skip("takes all memory, and there is too much of it\n");
+	if (!may_fill_memory())
+		ksft_exit_skip(NO_FILLING "\n");
 	choose_sizes();
 	if (free_bytes() < 2 * pieces + 2 * reserve)
 		ksft_exit_skip("not enough memory\n");

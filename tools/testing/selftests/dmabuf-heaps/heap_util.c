@@ -469,6 +469,12 @@ bool memory_for(size_t bytes)
 	return (__u64)sysconf(_SC_PHYS_PAGES) * page_size() / 2 >= bytes;
 }
 
+/* For tests that use up all memory. */
+bool may_fill_memory(void)
+{
+	return getenv("FILL_MEMORY") && meminfo_bytes("MemTotal: %lld") <= LITTLE_MEMORY;
+}
+
 /* What follows @n words, each of them after any number of blanks. */
 static char *skip_words(char *text, int n)
 {

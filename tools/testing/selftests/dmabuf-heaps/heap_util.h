@@ -48,6 +48,8 @@
 
 /* Tests that use up all memory are skipped above that: they take too long. */
 #define LITTLE_MEMORY	(8ULL << 30)
+/* Below that they run with FILL_MEMORY=1 in the environment. */
+#define NO_FILLING	"uses up all memory: set FILL_MEMORY=1, on a machine of 8 GiB or less"
 
 /* Files. */
 typedef void use_line(char *line, void *data);
@@ -129,6 +131,7 @@ __u64 free_bytes(void);
 __u64 free_or_cached_bytes(void);
 bool wait_for_free(__u64 bytes);
 bool memory_for(size_t bytes);
+bool may_fill_memory(void);
 unsigned long long free_in_blocks(int min_order);
 void drain_cpu_lists(void);
 void look(struct memory *m);
