@@ -38,7 +38,7 @@ KNOWN_SCOPE := all brief
 KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan mte numa ptdump
 KNOWN_V := 0 1
 KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps:, \
-	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch))
+	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch 2>/dev/null))
 
 # one-of NAME: a variable has one of its known values
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \

@@ -58,7 +58,7 @@ echo 'ffffffff81 T vmap_sg' >"$dev/kallsyms"
 echo 20000 >"$dev/ns"
 check "ssh: on the patched one, and the table" \
 	prints '^128 MiB +fresh +vmap +[|] +5.00 ms +20.00 us +250.0x$' remote ssh:board patched bench
-check "results are of the device" grep -q '"remote": "6.12.99 x86_64: vmap_bench -r 9 ' "$out/remote.json"
+check "results are of the device" jq -e '.jobs.remote | startswith("6.12.99 x86_64: vmap_bench -r 9 ")' "$out/remote.json"
 check "as Markdown" grep -qE '^[|] 128 MiB +[|] vmap +[|] +5.00 ms [|] +20.00 us [|]' "$out/remote.md"
 check "adb: a device of several" prints '250.0x$' remote adb:1234 patched bench
 check "adb: by its serial number" grep -q '^adb -s 1234 shell -T ' calls

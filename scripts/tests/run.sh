@@ -7,7 +7,7 @@ set -eu
 
 tests=$(cd "$(dirname "$0")" && pwd)
 tools=$(cd "${1:?usage: run.sh HOSTTOOLS_DIR}" && pwd)
-deny=$tests/../splat.deny
+deny=$tests/../guest/splat.deny
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
