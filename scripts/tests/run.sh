@@ -293,13 +293,13 @@ test_vm()
 	check "vm-run: another port without a name" says 2 'not .=here' \
 		"$tools/vm-run" --file =here -- true
 	check "vm-run: a log that has no name" says 2 'usage: ' "$tools/vm-run" --console console -- true
-	check "vm-run: no command" status 2 "$tools/vm-run" --console console
-	check "vm-run: no patterns" status 2 "$tools/vm-run" --deny /dev/null -- true
+	check "vm-run: no command" status 2 "$tools/vm-run" --console console --port port
+	check "vm-run: no patterns" status 2 "$tools/vm-run" --deny /dev/null --console console --port port -- true
 	check "vm-run: a limit that is no number" says 2 'not .run=soon' \
 		"$tools/vm-run" --limit run=soon -- true
 	check "vm-run: a limit without a stage" status 2 "$tools/vm-run" --limit =3 -- true
 	check "vm-run: a log that cannot be written" says 2 '/nowhere/log' \
-		"$tools/vm-run" --console /nowhere/log -- true
+		"$tools/vm-run" --console /nowhere/log --port port -- true
 }
 
 # --- ktap -----------------------------------------------------------------
