@@ -39,13 +39,12 @@
 #include "pgalloc-track.h"
 #include "vmalloc.h"
 
-/* log2 of the largest leaf that vmap() and vmap_sg() use. */
-static unsigned int vmap_max_shift __ro_after_init =
-	IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) ? BITS_PER_LONG - 1 : PAGE_SHIFT;
+/* Do vmap() and vmap_sg() use leaves that are larger than a page? */
+static bool vmap_huge __ro_after_init = IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC);
 
 static int __init set_nohugevmap(char *str)
 {
-	vmap_max_shift = PAGE_SHIFT;
+	vmap_huge = false;
 	return 0;
 }
 early_param("nohugevmap", set_nohugevmap);
@@ -56,9 +55,7 @@ early_param("nohugevmap", set_nohugevmap);
  * @len: bytes left of the extent; 0 if none is loaded
  * @pages: array of the pages after the extent, or %NULL
  * @sg: scatterlist entry after the extent, or %NULL
- * @nr: number of @pages or of entries from @sg on
  * @prot: protection of the mapping
- * @pte_prot: the same, as PTEs are set with it
  * @max_shift: log2 of the largest leaf to use, in bytes
  * @mask: page-table levels changed so far (PGTBL_*_MODIFIED)
  */
@@ -67,9 +64,7 @@ struct vmap_walk {
 	unsigned long len;
 	struct page **pages;
 	struct scatterlist *sg;
-	unsigned long nr;
 	pgprot_t prot;
-	pgprot_t pte_prot;
 	unsigned int max_shift;
 	pgtbl_mod_mask mask;
 };
@@ -156,21 +151,16 @@ static int vmap_extend(struct vmap_walk *w, unsigned long want)
 	unsigned long nr;
 	int err;
 
-	/* All memory is used up, but part of the range is not mapped. */
-	if (WARN_ON_ONCE(!w->len && !w->nr))
-		return -EINVAL;
-
 	if (w->pages && !w->len) {
 		err = vmap_check_page(*w->pages);
 		if (err)
 			return err;
-		nr = vmap_run_length(w->pages, min(PFN_DOWN(want), w->nr));
+		nr = vmap_run_length(w->pages, PFN_DOWN(want));
 		w->phys = page_to_phys(*w->pages);
 		w->len = nr << PAGE_SHIFT;
 		w->pages += nr;
-		w->nr -= nr;
 	}
-	for (; w->sg && w->nr && w->len < want; w->nr--) {
+	while (w->sg && w->len < want) {
 		if (sg_is_chain(w->sg))
 			w->sg = sg_chain_ptr(w->sg);
 		if (!w->len)
@@ -183,62 +173,65 @@ static int vmap_extend(struct vmap_walk *w, unsigned long want)
 	return 0;
 }
 
-/* Set PTEs up to @end at most, as the other two.  Returns the bytes, or an error. */
-static long vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end,
-			     struct vmap_walk *w)
+/* Set PTEs up to @end at most, as the other two.  Returns the next address, or an error. */
+static noinline unsigned long
+vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end, pgprot_t prot,
+		 struct vmap_walk *w)
 {
+	const int err = vmap_extend(w, end - addr);
 	const unsigned long size = min(end - addr, w->len), nr = PFN_DOWN(size);
 
-	if (WARN_ON(arch_vmap_set_ptes(pte, addr, w->phys, w->pte_prot, nr, w->max_shift) != nr))
+	if (err)
+		return err;
+	if (WARN_ON(arch_vmap_set_ptes(pte, addr, w->phys, prot, nr, w->max_shift) != nr))
 		return -EBUSY;
 	w->phys += size;
 	w->len -= size;
-	return size;
+	return addr + size;
 }
 
 /*
- * Stop where a block of PTEs can start: the caller looks for an extent there.  Only
- * the first page of a run is checked: those that follow are as valid.
+ * Stop where a block of PTEs can start: from there on, pages are mapped as an extent.
+ * Only the first page of a run is checked: those that follow are as valid.
  */
-static long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
-			    struct vmap_walk *w)
+static unsigned long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned long end,
+				     pgprot_t prot, struct vmap_walk *w)
 {
 	const unsigned long block = vmap_pte_block(w);
 	const unsigned long to = block > PAGE_SIZE ? min(end, ALIGN(addr, block)) : end;
-	const unsigned long nr = min(PFN_DOWN(to - addr), w->nr);
-	struct page **const stop = w->pages + nr;
+	struct page **const stop = w->pages + PFN_DOWN(to - addr);
 	struct page **pages = w->pages;
 	const struct page *prev = NULL;
 
-	for (; pages != stop; pages++, pte++, addr += PAGE_SIZE) {
+	if (block > PAGE_SIZE && to == addr)
+		return vmap_fill_extent(pte, addr, end, prot, w);
+
+	do {
 		const struct page *page = *pages;
 		const int err = page - 1 != prev ? vmap_check_page(page) : 0;
 
 		if (err)
 			return err;
-		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_phys(page), w->pte_prot, 1, 0)))
+		if (WARN_ON(!arch_vmap_set_ptes(pte, addr, page_to_phys(page), prot, 1, 0)))
 			return -EBUSY;
 		prev = page;
-	}
+	} while (pte++, addr += PAGE_SIZE, ++pages != stop);
 	w->pages = pages;
-	w->nr -= nr;
-	return nr * PAGE_SIZE;
+	return to;
 }
 
 /*
  * Stop at an entry that crosses @end, or that ends in a block of PTEs which it may
- * begin: the caller maps it as an extent, together with what follows.
+ * begin: it is mapped as an extent, together with what follows.
  */
-static noinline long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long end,
-				  struct vmap_walk *w)
+static noinline unsigned long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long end,
+					   pgprot_t prot, struct vmap_walk *w)
 {
 	pte_t *const first = pte, *const stop = pte + PFN_DOWN(end - start);
 	const unsigned long block = vmap_pte_block(w);
-	const pgprot_t prot = w->pte_prot;
 	struct scatterlist *sg = w->sg;
-	unsigned long nr = w->nr;
 
-	for (; nr && pte != stop; nr--, sg++) {
+	for (; pte != stop; sg++) {
 		const unsigned long addr = start + (pte - first) * PAGE_SIZE;
 		unsigned long next, nr_pages;
 
@@ -262,38 +255,44 @@ static noinline long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long
 		pte += nr_pages;
 	}
 	w->sg = sg;
-	w->nr = nr;
-	return (pte - first) * PAGE_SIZE;
+	if (pte == first)
+		return vmap_fill_extent(pte, start, end, prot, w);
+	return start + (pte - first) * PAGE_SIZE;
 }
 
 static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
 			  struct vmap_walk *w)
 {
+	const pgprot_t prot = arch_vmap_prot(w->prot);
 	pte_t *pte = pte_alloc_kernel_track(pmd, addr, &w->mask);
-	long size;
-	int err;
+	unsigned long next;
+	int err = 0;
 
 	if (!pte)
 		return -ENOMEM;
 
 	lazy_mmu_mode_enable();
-	do {
-		size = 0;
-		if (!w->len)
-			size = w->sg ? vmap_fill_sg(pte, addr, end, w) :
-				       vmap_fill_pages(pte, addr, end, w);
-		if (!size) {
-			err = vmap_extend(w, end - addr);
-			size = err ?: vmap_fill_extent(pte, addr, end, w);
-		}
-		if (size < 0)
+	for (;;) {
+		if (w->len)
+			next = vmap_fill_extent(pte, addr, end, prot, w);
+		else if (w->sg)
+			next = vmap_fill_sg(pte, addr, end, prot, w);
+		else
+			next = vmap_fill_pages(pte, addr, end, prot, w);
+		if (next == end)
 			break;
-	} while (pte += PFN_DOWN(size), addr += size, addr != end);
+		if (IS_ERR_VALUE(next)) {
+			err = next;
+			break;
+		}
+		pte += PFN_DOWN(next - addr);
+		addr = next;
+	}
 	arch_vmap_sync_ptes();
 	lazy_mmu_mode_disable();
 
 	w->mask |= PGTBL_PTE_MODIFIED;
-	return min(size, 0);
+	return err;
 }
 
 /* Can a leaf map [@addr, @next)?  Joins pieces up to @end.  Returns 1, 0, or an error. */
@@ -389,71 +388,39 @@ static int vmap_try_huge_pud(pud_t *pud, unsigned long addr, unsigned long next,
 		       pud_set_huge(pud, w->phys, w->prot);
 }
 
-static int vmap_pud_range(p4d_t *p4d, unsigned long addr, unsigned long end,
-			  struct vmap_walk *w)
+/* The entry of @addr in a PUD table, or %NULL. */
+static pud_t *vmap_alloc_pud(unsigned long addr, pgtbl_mod_mask *mask)
 {
-	pud_t *pud = pud_alloc_track(&init_mm, p4d, addr, &w->mask);
-	unsigned long next;
-	int ret;
+	p4d_t *p4d = p4d_alloc_track(&init_mm, pgd_offset_k(addr), addr, mask);
 
-	if (!pud)
-		return -ENOMEM;
-	do {
-		next = pud_addr_end(addr, end);
-		ret = vmap_try_huge_pud(pud, addr, next, w);
-		if (ret > 0) {
-			w->mask |= PGTBL_PUD_MODIFIED;
-			w->phys += PUD_SIZE;
-			w->len -= PUD_SIZE;
-			continue;
-		}
-		if (!ret)
-			ret = vmap_pmd_range(pud, addr, next, w);
-		if (ret)
-			return ret;
-	} while (pud++, addr = next, addr != end);
-	return 0;
+	return p4d ? pud_alloc_track(&init_mm, p4d, addr, mask) : NULL;
 }
 
 /* Map [@start, @end), from the extent of @w on.  No arch has leaves above PUDs. */
 static int vmap_walk_noflush(unsigned long start, unsigned long end,
 			     struct vmap_walk *w)
 {
-	unsigned long addr, next;
-	int err = 0;
+	unsigned long addr = start, next;
+	pud_t *pud;
+	int ret;
 
-	if (WARN_ON_ONCE(start >= end || !PAGE_ALIGNED(start | end)))
-		return -EINVAL;
+	do {
+		/* Not pud_addr_end(): where PUDs are folded, that is @end. */
+		next = min(end - 1, addr | ~PUD_MASK) + 1;
+		pud = vmap_alloc_pud(addr, &w->mask);
+		ret = pud ? vmap_try_huge_pud(pud, addr, next, w) : -ENOMEM;
+		if (ret > 0) {
+			w->mask |= PGTBL_PUD_MODIFIED;
+			w->phys += PUD_SIZE;
+			w->len -= PUD_SIZE;
+		} else if (!ret) {
+			ret = vmap_pmd_range(pud, addr, next, w);
+		}
+	} while (ret >= 0 && (addr = next, addr != end));
 
-	for (addr = start; addr != end && !err; addr = next) {
-		pgd_t *pgd = pgd_offset_k(addr);
-		p4d_t *p4d = p4d_alloc_track(&init_mm, pgd, addr, &w->mask);
-
-		next = pgd_addr_end(addr, end);
-		next = p4d_addr_end(addr, next);
-		err = p4d ? vmap_pud_range(p4d, addr, next, w) : -ENOMEM;
-	}
 	if (w->mask & ARCH_PAGE_TABLE_SYNC_MASK)
 		arch_sync_kernel_mappings(start, end);
-	return err;
-}
-
-/* What maps an array or the entries of a table.  No field is zeroed in vain. */
-static struct vmap_walk vmap_walk_of(struct page **pages, struct scatterlist *sg,
-				     unsigned long nr, pgprot_t prot,
-				     unsigned int max_shift)
-{
-	return (struct vmap_walk) {
-		.phys = 0,
-		.len = 0,
-		.pages = pages,
-		.sg = sg,
-		.nr = nr,
-		.prot = prot,
-		.pte_prot = arch_vmap_prot(prot),
-		.max_shift = max_shift,
-		.mask = 0,
-	};
+	return min(ret, 0);
 }
 
 /*
@@ -468,11 +435,12 @@ int vmap_range_noflush(unsigned long addr, unsigned long end,
 		.phys = ALIGN_DOWN(phys_addr, PAGE_SIZE),
 		.len = end - addr,
 		.prot = prot,
-		.pte_prot = arch_vmap_prot(prot),
 		.max_shift = max_page_shift,
 	};
 
 	might_sleep();
+	if (WARN_ON_ONCE(addr >= end || !PAGE_ALIGNED(addr | end)))
+		return -EINVAL;
 	return vmap_walk_noflush(addr, end, &w);
 }
 
@@ -497,30 +465,31 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
 			       unsigned int page_shift)
 {
-	struct vmap_walk w = vmap_walk_of(pages, NULL, PFN_DOWN(end - addr), prot, PAGE_SHIFT);
+	/* All fields: to zero the rest would take longer. */
+	struct vmap_walk w = {
+		.phys = 0, .len = 0, .mask = 0,
+		.pages = pages, .sg = NULL,
+		.prot = prot, .max_shift = PAGE_SHIFT,
+	};
 
+	if (WARN_ON_ONCE(addr >= end))
+		return -EINVAL;
 	WARN_ON(page_shift < PAGE_SHIFT);
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && page_shift > PAGE_SHIFT)
 		return vmap_blocks_noflush(addr, end, prot, pages, page_shift);
 	return vmap_walk_noflush(addr, end, &w);
 }
 
-/* Heuristic: an area starts @offset bytes after a multiple of 1 << @shift. */
-struct vmap_align {
-	unsigned int shift;
-	unsigned long offset;
-};
-
 /* log2 of the largest leaf for @size bytes of contiguous, aligned memory. */
 static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 {
-	if (size >= PUD_SIZE && PUD_SHIFT <= vmap_max_shift &&
-	    arch_vmap_pud_supported(prot))
-		return PUD_SHIFT;
-	if (size >= PMD_SIZE && PMD_SHIFT <= vmap_max_shift &&
-	    arch_vmap_pmd_supported(prot))
-		return PMD_SHIFT;
-	return min_t(unsigned int, arch_vmap_pte_supported_shift(size), vmap_max_shift);
+	if (size >= PMD_SIZE && vmap_huge) {
+		if (size >= PUD_SIZE && arch_vmap_pud_supported(prot))
+			return PUD_SHIFT;
+		if (arch_vmap_pmd_supported(prot))
+			return PMD_SHIFT;
+	}
+	return vmap_huge ? arch_vmap_pte_supported_shift(size) : PAGE_SHIFT;
 }
 
 /*
@@ -547,27 +516,30 @@ static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 	return nr;
 }
 
-static struct vmap_align vmap_align_pages(struct page **pages, unsigned long nr,
-					  pgprot_t prot)
+/*
+ * log2 of the largest leaf that some run of pages can have, 1 << @shift bytes at most.
+ * The area fits it if it starts @offset bytes after a multiple of the leaf.
+ */
+static noinline unsigned int vmap_align_pages(struct page **pages, unsigned long nr,
+					      pgprot_t prot, unsigned int shift,
+					      unsigned long *offset)
 {
-	struct vmap_align align = { .shift = vmap_leaf_shift(nr << PAGE_SHIFT, prot) };
-
-	while (align.shift > PAGE_SHIFT) {
-		const unsigned long leaf = 1UL << align.shift;
+	while (shift > PAGE_SHIFT) {
+		const unsigned long leaf = 1UL << shift;
 		const unsigned long first = vmap_find_leaf(pages, nr, PFN_DOWN(leaf));
 
 		if (first < nr) {
-			align.offset = -(first << PAGE_SHIFT) & (leaf - 1);
+			*offset = -(first << PAGE_SHIFT);
 			break;
 		}
-		align.shift = vmap_leaf_shift(leaf - 1, prot);
+		shift = vmap_leaf_shift(leaf - 1, prot);
 	}
-	return align;
+	return shift;
 }
 
 /* Align for the first entry that holds a PMD leaf, or else for a long one. */
-static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
-			  unsigned long *size, struct vmap_align *align)
+static int vmap_layout_sg(const struct sg_table *sgt, unsigned long *size,
+			  unsigned long *offset)
 {
 	struct scatterlist *sg = sgt->sgl, *best = sg;
 	unsigned long nr = sgt->orig_nents;
@@ -600,64 +572,76 @@ static int vmap_layout_sg(const struct sg_table *sgt, pgprot_t prot,
 		return -E2BIG;
 
 	*size = total;
-	align->shift = vmap_leaf_shift(total, prot);
-	align->offset = (sg_phys(best) - before) & ((1UL << align->shift) - 1);
+	*offset = sg_phys(best) - before;
 	return 0;
 }
 
 /* KMSAN takes arrays of pages, so hand it those of a scatterlist one by one. */
-static int vmap_kmsan_sg(unsigned long addr, const struct vmap_walk *w)
+static int vmap_kmsan(unsigned long addr, unsigned long end, pgprot_t prot,
+		      struct page **pages, struct scatterlist *sg)
 {
 	struct sg_page_iter iter;
 	int err = 0;
 
 	if (!IS_ENABLED(CONFIG_KMSAN))
 		return 0;
-	for_each_sg_page(w->sg, &iter, w->nr, 0) {
+	if (pages)
+		return kmsan_vmap_pages_range_noflush(addr, end, prot, pages, PAGE_SHIFT,
+						      GFP_KERNEL);
+	for_each_sg_page(sg, &iter, PFN_DOWN(end - addr), 0) {
 		struct page *page = sg_page_iter_page(&iter);
 
-		err = kmsan_vmap_pages_range_noflush(addr, addr + PAGE_SIZE,
-						     w->prot, &page, PAGE_SHIFT,
-						     GFP_KERNEL);
-		if (err)
-			break;
+		err = kmsan_vmap_pages_range_noflush(addr, addr + PAGE_SIZE, prot, &page,
+						     PAGE_SHIFT, GFP_KERNEL);
 		addr += PAGE_SIZE;
+		if (err || addr == end)
+			break;
 	}
 	return err;
 }
 
-/* Map the memory of @w, if possible into an area that is aligned. */
+/*
+ * Map an array, or the entries of a table, if possible into an area that starts
+ * @offset bytes after a multiple of 1 << @shift, the largest leaf.
+ */
 static __always_inline struct vm_struct *
-vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
+vmap_area_map(struct page **pages, struct scatterlist *sg, unsigned long size,
+	      unsigned int shift, unsigned long offset, pgprot_t prot,
 	      unsigned long flags, const void *caller)
 {
-	const gfp_t gfp = align.shift > PAGE_SHIFT ? GFP_KERNEL | __GFP_NOWARN : GFP_KERNEL;
+	const unsigned long align = 1UL << shift, addr_offset = offset & (align - 1);
+	struct vmap_walk w = {
+		.phys = 0, .len = 0, .mask = 0,
+		.pages = pages, .sg = sg,
+		.prot = pgprot_nx(prot), .max_shift = shift,
+	};
+	gfp_t gfp = GFP_KERNEL;
 	struct vm_struct *area;
 	unsigned long addr, end;
 	int err;
 
-	flags |= VM_UNINITIALIZED;
-	area = __get_vm_area_node_offset(size, 1UL << align.shift, align.offset, PAGE_SHIFT,
-					 flags, VMALLOC_START, VMALLOC_END, NUMA_NO_NODE,
-					 gfp, caller);
-	if (!area && align.shift > PAGE_SHIFT)
+	/* Leaves replace page tables, and nobody may read the area meanwhile. */
+	if (shift > PAGE_SHIFT) {
+		flags |= VM_UNINITIALIZED;
+		gfp |= __GFP_NOWARN;
+	}
+	area = __get_vm_area_node_offset(size, align, addr_offset, PAGE_SHIFT, flags,
+					 VMALLOC_START, VMALLOC_END, NUMA_NO_NODE, gfp, caller);
+	if (!area && shift > PAGE_SHIFT)
 		area = get_vm_area_caller(size, flags, caller);
 	if (!area)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	addr = (unsigned long)area->addr;
 	end = addr + size;
 
-	err = w->sg ? vmap_kmsan_sg(addr, w) :
-		      kmsan_vmap_pages_range_noflush(addr, end, w->prot, w->pages,
-						     PAGE_SHIFT, GFP_KERNEL);
-	if (!err)
-		err = vmap_walk_noflush(addr, end, w);
+	err = vmap_kmsan(addr, end, w.prot, pages, sg) ?: vmap_walk_noflush(addr, end, &w);
 	flush_cache_vmap(addr, end);
 	if (err) {
 		vunmap(area->addr);
-		return ERR_PTR(err);
+		return NULL;
 	}
-	clear_vm_uninitialized_flag(area);
+	if (flags & VM_UNINITIALIZED)
+		clear_vm_uninitialized_flag(area);
 	return area;
 }
 
@@ -680,7 +664,8 @@ vmap_area_map(struct vmap_walk *w, unsigned long size, struct vmap_align align,
 void *vmap(struct page **pages, unsigned int count,
 	   unsigned long flags, pgprot_t prot)
 {
-	struct vmap_walk w = vmap_walk_of(pages, NULL, count, pgprot_nx(prot), vmap_max_shift);
+	unsigned long size = (unsigned long)count << PAGE_SHIFT, offset = 0;
+	unsigned int shift = vmap_leaf_shift(size, prot);
 	struct vm_struct *area;
 
 	might_sleep();
@@ -695,13 +680,14 @@ void *vmap(struct page **pages, unsigned int count,
 	if (WARN_ON_ONCE(flags & VM_NO_GUARD))
 		flags &= ~VM_NO_GUARD;
 
-	if (!count || count > totalram_pages())
+	if (count > totalram_pages())
 		return NULL;
 
-	area = vmap_area_map(&w, (unsigned long)count << PAGE_SHIFT,
-			     vmap_align_pages(pages, count, prot), flags,
+	if (shift > PAGE_SHIFT)
+		shift = vmap_align_pages(pages, count, prot, shift, &offset);
+	area = vmap_area_map(pages, NULL, size, shift, offset, prot, flags,
 			     __builtin_return_address(0));
-	if (IS_ERR(area))
+	if (!area)
 		return NULL;
 
 	if (flags & VM_MAP_PUT_PAGES) {
@@ -731,20 +717,18 @@ EXPORT_SYMBOL(vmap);
  */
 void *vmap_sg(const struct sg_table *sgt, pgprot_t prot)
 {
-	struct vmap_walk w = vmap_walk_of(NULL, sgt->sgl, sgt->orig_nents, pgprot_nx(prot),
-					  vmap_max_shift);
-	struct vmap_align align;
+	unsigned long size, offset;
 	struct vm_struct *area;
-	unsigned long size;
 	int err;
 
 	might_sleep();
 
-	err = vmap_layout_sg(sgt, prot, &size, &align);
+	err = vmap_layout_sg(sgt, &size, &offset);
 	if (err)
 		return ERR_PTR(err);
 
-	area = vmap_area_map(&w, size, align, VM_MAP, __builtin_return_address(0));
-	return IS_ERR(area) ? ERR_CAST(area) : area->addr;
+	area = vmap_area_map(NULL, sgt->sgl, size, vmap_leaf_shift(size, prot), offset, prot,
+			     VM_MAP, __builtin_return_address(0));
+	return area ? area->addr : ERR_PTR(-ENOMEM);
 }
 EXPORT_SYMBOL_GPL(vmap_sg);

@@ -229,7 +229,7 @@ static unsigned long chunk_pfn(const struct layout *layout, unsigned long i, uns
 	return arena.pfn + nr_pages_of(layout->skew) + i * stride;
 }
 
-/* Fill in the pages and, if @sg is given, its entries; returns their number. */
+/* Fill in the pages and, if @sg is given, its entries, some at an offset; returns their number. */
 static unsigned int lay_out(struct memory *mem, const struct layout *layout, struct scatterlist *sg)
 {
 	unsigned long done = 0, pfn, n, i, j;
@@ -240,7 +240,8 @@ static unsigned int lay_out(struct memory *mem, const struct layout *layout, str
 		for (j = 0; j < n; j++)
 			mem->pages[done + j] = pfn_to_page(pfn + j);
 		if (sg) {
-			sg_set_page(sg, mem->pages[done], n << PAGE_SHIFT, 0);
+			j = min(i % 3, pfn - arena.pfn);
+			sg_set_page(sg, pfn_to_page(pfn - j), n << PAGE_SHIFT, j << PAGE_SHIFT);
 			sg = sg_next(sg);
 		}
 		cond_resched();

@@ -16,10 +16,9 @@
 #define PUD_SHIFT	30
 #define PUD_SIZE	BIT(PUD_SHIFT)
 #define PFN_DOWN(x)	((x) >> PAGE_SHIFT)
-#define BITS_PER_LONG	64
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 #define min(a, b)	({ typeof(a) _a = (a); typeof(b) _b = (b); _a < _b ? _a : _b; })
-#define min_t(t, a, b)	({ t _c = (a), _d = (b); min(_c, _d); })
+#define noinline	__attribute__((noinline))
 #define pgprot_t	unsigned long
 
 /* As far apart as the kernel's: a page frame number is the distance from page 0. */
@@ -28,10 +27,10 @@ struct page {
 };
 
 static struct page *const page_0 = (struct page *)(1UL << 40);
-static const unsigned int vmap_max_shift = BITS_PER_LONG - 1;
+static const bool vmap_huge = true;
 static volatile unsigned long steps;
 /* What is not used is not computed. */
-static volatile unsigned long offset;
+static volatile unsigned int shift;
 /* What the machine has: PMD leaves, and blocks of PTEs of 1 << pte_block. */
 static bool pmd_leaves;
 static unsigned int pte_block;
@@ -84,7 +83,7 @@ static unsigned long steps_of(const struct layout *layout, unsigned long nr)
 {
 	struct page **pages = calloc(nr, sizeof(*pages));
 	const unsigned long block = layout->block ?: nr - 1;
-	unsigned long pfn = (1UL << 20) + layout->skew, i;
+	unsigned long pfn = (1UL << 20) + layout->skew, i, offset;
 
 	if (!pages)
 		exit(2);
@@ -94,7 +93,8 @@ static unsigned long steps_of(const struct layout *layout, unsigned long nr)
 		pages[i] = page_0 + pfn;
 	}
 	steps = 0;
-	offset = vmap_align_pages(pages, nr, 0).offset;
+	shift = vmap_leaf_shift(nr * PAGE_SIZE, 0);
+	shift = vmap_align_pages(pages, nr, 0, shift, &offset);
 	free(pages);
 	return steps;
 }

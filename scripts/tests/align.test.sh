@@ -6,12 +6,8 @@
 set -eu
 . "$(dirname "$0")/tap.sh"
 
-{
-	sed -n '/^struct vmap_align {/,/^};/p' "$top/mm/vmap.c"
-	awk -v names="vmap_leaf_shift vmap_find_leaf vmap_align_pages" -v out=functions \
-		-f "$top/scripts/source/functions.awk" "$top/mm/vmap.c" >rest
-	cat functions
-} >align.h
+awk -v names="vmap_leaf_shift vmap_find_leaf vmap_align_pages" -v out=align.h \
+	-f "$top/scripts/source/functions.awk" "$top/mm/vmap.c" >rest
 
 compiles() {
 	silent cc -O1 -I. -fsanitize-coverage=trace-pc -o align "$top/scripts/tests/align.c"
