@@ -207,7 +207,7 @@ static unsigned long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned lo
 		return vmap_fill_extent(pte, addr, end, prot, w);
 
 	do {
-		const struct page *page = *pages;
+		struct page *page = *pages;
 		const int err = page - 1 != prev ? vmap_check_page(page) : 0;
 
 		if (err)
