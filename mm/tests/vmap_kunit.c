@@ -365,13 +365,13 @@ static struct entry entry_at(unsigned long addr)
 	if (pud_none(*pud))
 		return (struct entry){ PUD_SHIFT };
 	if (pud_leaf(*pud))
-		return (struct entry){ PUD_SHIFT, pud_val(*pud), page_to_pfn(pud_page(*pud)) };
+		return (struct entry){ PUD_SHIFT, pud_val(*pud), pud_pfn(*pud) };
 
 	pmd = pmd_offset(pud, addr);
 	if (pmd_none(*pmd))
 		return (struct entry){ PMD_SHIFT };
 	if (pmd_leaf(*pmd))
-		return (struct entry){ PMD_SHIFT, pmd_val(*pmd), page_to_pfn(pmd_page(*pmd)) };
+		return (struct entry){ PMD_SHIFT, pmd_val(*pmd), pmd_pfn(*pmd) };
 
 	return pte_entry_at(pmd, addr);
 }
@@ -1377,18 +1377,17 @@ static void maps_run_across_mtrrs(struct kunit *test)
 {
 	const unsigned long addr = leaf_area(test, 8), end = addr + 8 * PMD_SIZE;
 	unsigned long pfn = ALIGN(max(max_pfn, HIGH_PFN), PUD_PAGES) + PUD_PAGES, i;
-	const unsigned long page = pfn + 4 * PMD_PAGES + 1;
 	int mtrr = -ENODEV, err;
 
 	skip_unless_pmd_leaves(test);
 #ifdef CONFIG_X86
-	mtrr = mtrr_add_page(page, 1, MTRR_TYPE_UNCACHABLE, false);
+	mtrr = mtrr_add_page(pfn + 4 * PMD_PAGES + 1, 1, MTRR_TYPE_UNCACHABLE, false);
 #endif
 	if (mtrr < 0)
 		kunit_skip(test, "no MTRR to be had");
 	err = vmap_range_noflush(addr, end, PFN_PHYS(pfn), PAGE_KERNEL, PMD_SHIFT);
 #ifdef CONFIG_X86
-	mtrr_del_page(mtrr, page, 1);
+	mtrr_del_page(mtrr, 0, 0);
 #endif
 	KUNIT_ASSERT_EQ(test, err, 0);
 	for (i = 0; i < 8; i++, pfn += PMD_PAGES)
