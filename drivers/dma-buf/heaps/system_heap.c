@@ -23,6 +23,12 @@
  * - The heap holds a small reserve then, and gives it to those who would have somebody
  *   killed.  Without that, the next small allocation after the last buffer would, be it
  *   the one for the file of that buffer.  A buffer is made only if the reserve is full.
+ *
+ * Copyright (C) 2011 Google, Inc.
+ * Copyright (C) 2019, 2020 Linaro Ltd.
+ *
+ * Portions based off of the SRAM heap:
+ * Copyright (C) 2019 Texas Instruments Incorporated - http://www.ti.com/
  */
 
 #include <linux/atomic.h>
@@ -65,20 +71,20 @@ struct system_heap_priv {
  * @lock: protects @attachments and which are mapped, @vmap_cnt and @vaddr
  * @len: size in bytes, a multiple of PAGE_SIZE
  * @sg_table: the memory, in the order in which everyone sees it
+ * @entry: that of @sg_table if it has only one
  * @vmap_cnt: users of the kernel mapping
- * @vaddr: the kernel mapping, while @vmap_cnt is not 0
- * @leaves: what leaves in user space map, NULL before the first fault
  * @cc_shared: see struct system_heap_priv
+ * @vaddr: the kernel mapping, while @vmap_cnt is not 0
  */
 struct system_heap_buffer {
 	struct list_head attachments;
 	struct mutex lock;	/* see above */
 	unsigned long len;
 	struct sg_table sg_table;
+	struct scatterlist entry;
 	int vmap_cnt;
-	void *vaddr;
-	struct heap_leaves *leaves;
 	bool cc_shared;
+	void *vaddr;
 };
 
 struct dma_heap_attachment {
@@ -197,7 +203,7 @@ static struct task_struct *heap_asker;
 static DEFINE_MUTEX(heap_ask_lock);
 
 /* Ask the OOM notifiers for memory, as is done before somebody is killed. */
-static bool heap_ask_others(void)
+static noinline bool heap_ask_others(void)
 {
 	unsigned long freed;
 
@@ -324,15 +330,18 @@ static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
 	}
 }
 
-static void system_heap_free_table(struct sg_table *table, bool cc_shared)
+static void system_heap_free_table(struct system_heap_buffer *buffer,
+				   bool cc_shared)
 {
+	struct sg_table *table = &buffer->sg_table;
 	struct scatterlist *sg;
 	int i;
 
 	for_each_sgtable_sg(table, sg, i)
 		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
 				cc_shared);
-	sg_free_table(table);
+	if (table->sgl != &buffer->entry)
+		sg_free_table(table);
 }
 
 /*
@@ -500,83 +509,35 @@ static pgprot_t system_heap_pgprot(const struct system_heap_buffer *buffer,
 	return cc_shared_buffer(buffer) ? pgprot_decrypted(prot) : prot;
 }
 
-/**
- * struct heap_leaves - what PMD leaves in user space map, to bring back one of them
- * @nr: number of blocks of PMD_SIZE in the buffer
- * @pfn: first page frame of each, NO_LEAF where there can be none
- */
-struct heap_leaves {
-	unsigned long nr;
-	unsigned long pfn[] __counted_by(nr);
-};
-
 #define HEAP_PMD_PAGES	BIT(HEAP_PMD_ORDER)
-#define NO_LEAF		(~0UL)
-
-static struct heap_leaves *heap_leaves_alloc(const struct sg_table *table,
-					     unsigned long len)
-{
-	const unsigned long nr = len >> PAGE_SHIFT >> HEAP_PMD_ORDER;
-	unsigned long pgoff = 0, block, pfn, end;
-	struct heap_leaves *leaves;
-	struct scatterlist *sg;
-	int i;
-
-	leaves = kvmalloc(struct_size(leaves, pfn, nr), GFP_KERNEL);
-	if (!leaves)
-		return NULL;
-	leaves->nr = nr;
-	memset(leaves->pfn, 0xff, nr * sizeof(*leaves->pfn));
-
-	for_each_sgtable_sg(table, sg, i) {
-		end = pgoff + (sg->length >> PAGE_SHIFT);
-		block = DIV_ROUND_UP(pgoff, HEAP_PMD_PAGES);
-		pfn = page_to_pfn(sg_page(sg)) + block * HEAP_PMD_PAGES - pgoff;
-		for (; (block + 1) * HEAP_PMD_PAGES <= end; block++) {
-			if (!(pfn % HEAP_PMD_PAGES))
-				leaves->pfn[block] = pfn;
-			pfn += HEAP_PMD_PAGES;
-		}
-		pgoff = end;
-	}
-	return leaves;
-}
-
-/* Once for each buffer, by the first fault. */
-static const struct heap_leaves *
-system_heap_leaves(struct system_heap_buffer *buffer)
-{
-	struct heap_leaves *leaves = READ_ONCE(buffer->leaves), *first;
-
-	if (leaves)
-		return leaves;
-	leaves = heap_leaves_alloc(&buffer->sg_table, buffer->len);
-	if (!leaves)
-		return NULL;
-	first = cmpxchg(&buffer->leaves, NULL, leaves);
-	if (!first)
-		return leaves;
-	kvfree(leaves);
-	return first;
-}
 
 /*
- * A leaf that has been split.  Importers may put data of theirs into the VMA, but it
- * keeps the file of the dma-buf.
+ * A leaf that has been split.  Blocks that leaves fit come first in the table, so there
+ * are no more entries before it than leaves.  Importers may put data of theirs into the
+ * VMA, but it keeps the file of the dma-buf.
  */
 static vm_fault_t system_heap_huge_fault(struct vm_fault *vmf,
 					 unsigned int order)
 {
 	const struct dma_buf *dmabuf = vmf->vma->vm_file->private_data;
 	struct system_heap_buffer *buffer = dmabuf->priv;
-	const struct heap_leaves *leaves = system_heap_leaves(buffer);
-	const unsigned long block = vmf->pgoff >> HEAP_PMD_ORDER;
+	unsigned long pgoff = round_down(vmf->pgoff, HEAP_PMD_PAGES);
+	unsigned long pfn, nr_pages = 0;
+	struct scatterlist *sg;
+	int i;
 
-	if (!leaves)
-		return VM_FAULT_OOM;
-	if (block >= leaves->nr || leaves->pfn[block] == NO_LEAF)
+	for_each_sgtable_sg(&buffer->sg_table, sg, i) {
+		nr_pages = sg->length >> PAGE_SHIFT;
+		if (pgoff < nr_pages)
+			break;
+		pgoff -= nr_pages;
+	}
+	if (pgoff + HEAP_PMD_PAGES > nr_pages)
 		return VM_FAULT_SIGBUS;
-	return vmf_map_leaf(vmf, leaves->pfn[block], order,
+	pfn = page_to_pfn(sg_page(sg)) + pgoff;
+	if (pfn % HEAP_PMD_PAGES)
+		return VM_FAULT_SIGBUS;
+	return vmf_map_leaf(vmf, pfn, order,
 			    system_heap_pgprot(buffer, vmf->vma->vm_page_prot));
 }
 
@@ -654,8 +615,7 @@ static void system_heap_release(struct dma_buf *dmabuf)
 	struct zone *zone = page_zone(sg_page(buffer->sg_table.sgl));
 	long left;
 
-	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
-	kvfree(buffer->leaves);
+	system_heap_free_table(buffer, buffer->cc_shared);
 	left = atomic_long_sub_return(buffer->len >> PAGE_SHIFT, &heap_pages);
 	kfree(buffer);
 
@@ -692,20 +652,19 @@ static gfp_t heap_gfp(unsigned int order)
 	       (mem_accounting ? __GFP_ACCOUNT : 0);
 }
 
-/* An array for it is had like a single page. */
-static int heap_runs_add_pages(struct heap_runs *runs, struct page *page,
-			       unsigned long nr_pages)
+/* An array for more runs is had like a single page. */
+static int heap_runs_make_room(struct heap_runs *runs)
 {
 	int ret;
 
 	do {
-		ret = heap_runs_add(runs, page_to_pfn(page), nr_pages);
+		ret = heap_runs_grow(runs);
 	} while (ret && !fatal_signal_pending(current) && heap_ask_others());
 	return ret;
 }
 
-/* A chunk, or one page.  Returns its pages. */
-static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
+/* A chunk, or one page.  Returns its pages, 0 if there is none. */
+static unsigned long heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 {
 	struct page *page;
 
@@ -714,35 +673,24 @@ static int heap_runs_alloc_chunk(struct heap_runs *runs, unsigned int order)
 	else
 		page = heap_wait_page(heap_gfp(0));
 	if (!page)
-		return order ? -EAGAIN : -ENOMEM;
-	if (heap_runs_add_pages(runs, page, 1UL << order)) {
-		__free_pages(page, order);
-		return -ENOMEM;
-	}
-	return 1 << order;
+		return 0;
+	heap_runs_add(runs, page_to_pfn(page), 1UL << order);
+	return 1UL << order;
 }
 
 /* Some single pages, at most @nr of them.  Returns how many. */
-static noinline_for_stack int heap_runs_alloc_pages(struct heap_runs *runs,
-						    unsigned long nr)
+static noinline_for_stack unsigned long heap_runs_alloc_pages(struct heap_runs *runs,
+							      unsigned long nr)
 {
 	struct page *pages[32] = {};
-	unsigned int i, got;
-	int err = 0;
+	unsigned long got, i;
 
-	got = alloc_pages_bulk(heap_gfp(0),
-			       min_t(unsigned long, nr, ARRAY_SIZE(pages)),
-			       pages);
-	if (!got)
-		return heap_runs_alloc_chunk(runs, 0);
-	for (i = 0; i < got && !err; i++)
-		err = heap_runs_add_pages(runs, pages[i], 1);
-	if (err) {
-		for (i--; i < got; i++)
-			__free_page(pages[i]);
-		return err;
-	}
-	return got;
+	nr = min3(nr, (unsigned long)ARRAY_SIZE(pages),
+		  (unsigned long)(runs->max - runs->nr));
+	got = alloc_pages_bulk(heap_gfp(0), nr, pages);
+	for (i = 0; i < got; i++)
+		heap_runs_add(runs, page_to_pfn(pages[i]), 1);
+	return got ?: heap_runs_alloc_chunk(runs, 0);
 }
 
 /* alloc_pages_bulk() knows of no policy, alloc_pages() does. */
@@ -787,11 +735,13 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 	unsigned int order = MAX_PAGE_ORDER;
 	unsigned long retry_at = 0;
 	const struct page *page;
-	int got;
+	unsigned long got;
 
 	while (nr_pages) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		if (heap_runs_full(runs) && heap_runs_make_room(runs))
+			return -ENOMEM;
 
 		if (nr_pages <= retry_at) {
 			retry_at = 0;
@@ -804,14 +754,14 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 		else
 			got = heap_runs_alloc_pages(runs, nr_pages - retry_at);
 
-		if (got == -EAGAIN) {
+		if (!got && !order)
+			return -ENOMEM;
+		if (!got) {
 			if (!retry_at)
 				retry_at = heap_retry_at(nr_pages);
 			order--;
 			continue;
 		}
-		if (got < 0)
-			return got;
 		nr_pages -= got;
 
 		page = pfn_to_page(runs->run[runs->nr - 1].pfn);
@@ -882,15 +832,17 @@ static int heap_runs_make_table(struct heap_runs *runs, struct sg_table *table)
 }
 
 /* Allocate the memory of a buffer, and the table that says where it is. */
-static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
+static int system_heap_alloc_table(struct system_heap_buffer *buffer)
 {
-	const unsigned long nr_pages = len >> PAGE_SHIFT;
+	const unsigned long nr_pages = buffer->len >> PAGE_SHIFT;
+	struct sg_table *table = &buffer->sg_table;
 	struct heap_runs runs __uninitialized;	/* runs->first as they are added */
 	int ret;
 
 	if (!heap_may_have(nr_pages))
 		return -ENOMEM;
 
+	table->sgl = &buffer->entry;
 	heap_runs_init(&runs);
 	ret = heap_runs_alloc(&runs, nr_pages);
 	if (!ret)
@@ -906,7 +858,7 @@ static int system_heap_alloc_table(struct sg_table *table, unsigned long len)
 		return 0;
 	ret = heap_zero_table(table);
 	if (ret)
-		system_heap_free_table(table, false);
+		system_heap_free_table(buffer, false);
 	return ret;
 }
 
@@ -943,7 +895,7 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 	buffer->len = len;
 	buffer->cc_shared = priv->cc_shared;
 
-	ret = system_heap_alloc_table(&buffer->sg_table, len);
+	ret = system_heap_alloc_table(buffer);
 	if (ret)
 		goto free_buffer;
 
@@ -967,7 +919,7 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 	return dmabuf;
 
 free_table:
-	system_heap_free_table(&buffer->sg_table, buffer->cc_shared);
+	system_heap_free_table(buffer, buffer->cc_shared);
 free_buffer:
 	kfree(buffer);
 	if (READ_ONCE(heap_reserve.nr) && !atomic_long_read(&heap_pages))

@@ -79,9 +79,46 @@ static inline void heap_runs_destroy(struct heap_runs *runs)
 		kvfree(runs->run);
 }
 
+/* Whether there is no room for another run: heap_runs_grow() makes some. */
+static inline bool heap_runs_full(const struct heap_runs *runs)
+{
+	return runs->nr == runs->max;
+}
+
+static inline unsigned long heap_run_end(const struct heap_run *run)
+{
+	return run->pfn + run->nr_pages;
+}
+
+/* Whether memory from @pfn on goes on where other ends; not in a new segment. */
+static inline bool heap_goes_on(unsigned long end, unsigned long pfn)
+{
+	return pfn == end && pfn % HEAP_SEGMENT_PAGES;
+}
+
+/**
+ * heap_runs_add() - remember a new chunk, joined with the last if they touch
+ * @runs: what there is so far, not full
+ * @pfn: page frame number of the chunk, a multiple of @nr_pages
+ * @nr_pages: pages of the chunk, a power of two
+ */
+static inline void heap_runs_add(struct heap_runs *runs, unsigned long pfn,
+				 unsigned long nr_pages)
+{
+	struct heap_run *last = runs->run + runs->nr - 1;
+
+	if (runs->nr && heap_goes_on(heap_run_end(last), pfn)) {
+		last->nr_pages += nr_pages;
+	} else if (runs->nr && heap_goes_on(pfn + nr_pages, last->pfn)) {
+		last->pfn = pfn;
+		last->nr_pages += nr_pages;
+	} else {
+		runs->run[runs->nr++] = (struct heap_run){ pfn, nr_pages };
+	}
+}
+
 void system_heap_init_levels(void);
-int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
-		  unsigned long nr_pages);
+int heap_runs_grow(struct heap_runs *runs);
 int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table);
 
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -74,17 +74,6 @@ void __init system_heap_init_levels(void)
 	system_heap_add_level(0);
 }
 
-static unsigned long run_end(const struct heap_run *run)
-{
-	return run->pfn + run->nr_pages;
-}
-
-/* Whether memory from @pfn on goes on where other ends; not in a new segment. */
-static bool heap_goes_on(unsigned long end, unsigned long pfn)
-{
-	return pfn == end && pfn % HEAP_SEGMENT_PAGES;
-}
-
 /*
  * Need not be contiguous if it is large: no memory is compacted for it, and nobody is
  * woken to do so, as vmalloc() would that tries large pages first.
@@ -99,7 +88,13 @@ VISIBLE_IF_KUNIT struct heap_run *heap_runs_alloc_array(unsigned int max,
 	return __vmalloc_array(max, sizeof(struct heap_run), gfp);
 }
 
-static int heap_runs_grow(struct heap_runs *runs)
+/**
+ * heap_runs_grow() - make room for more runs
+ * @runs: what there is so far
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int heap_runs_grow(struct heap_runs *runs)
 {
 	const unsigned int max = 4 * runs->max;
 	struct heap_run *run;
@@ -111,34 +106,6 @@ static int heap_runs_grow(struct heap_runs *runs)
 	heap_runs_destroy(runs);
 	runs->run = run;
 	runs->max = max;
-	return 0;
-}
-
-/**
- * heap_runs_add() - remember a new chunk, joined with the last if they touch
- * @runs: what there is so far
- * @pfn: page frame number of the chunk, a multiple of @nr_pages
- * @nr_pages: pages of the chunk, a power of two
- *
- * Return: 0 or -ENOMEM.
- */
-int heap_runs_add(struct heap_runs *runs, unsigned long pfn,
-		  unsigned long nr_pages)
-{
-	struct heap_run *last = runs->run + runs->nr - 1;
-
-	if (runs->nr && heap_goes_on(run_end(last), pfn)) {
-		last->nr_pages += nr_pages;
-		return 0;
-	}
-	if (runs->nr && heap_goes_on(pfn + nr_pages, last->pfn)) {
-		last->pfn = pfn;
-		last->nr_pages += nr_pages;
-		return 0;
-	}
-	if (runs->nr == runs->max && heap_runs_grow(runs))
-		return -ENOMEM;
-	runs->run[runs->nr++] = (struct heap_run){ pfn, nr_pages };
 	return 0;
 }
 
@@ -196,7 +163,7 @@ static void heap_runs_sort_digit(struct heap_run *to,
  */
 static bool heap_runs_sort_digits(struct heap_runs *runs)
 {
-	struct heap_run *other = heap_runs_alloc_array(runs->max, SPARE_GFP);
+	struct heap_run *other = heap_runs_alloc_array(runs->nr, SPARE_GFP);
 	unsigned int *place = kmalloc_array(1 << SORT_DIGIT_BITS,
 					    sizeof(*place), SPARE_GFP);
 	unsigned long differ = 0;
@@ -213,6 +180,7 @@ static bool heap_runs_sort_digits(struct heap_runs *runs)
 					     place);
 			swap(other, runs->run);
 		}
+		runs->max = runs->nr;
 	}
 	kfree(place);
 	kvfree(other);
@@ -237,7 +205,7 @@ static void heap_runs_join(struct heap_runs *runs)
 	unsigned int i;
 
 	for (i = 1; i < runs->nr; i++) {
-		if (heap_goes_on(run_end(last), runs->run[i].pfn))
+		if (heap_goes_on(heap_run_end(last), runs->run[i].pfn))
 			last->nr_pages += runs->run[i].nr_pages;
 		else
 			*++last = runs->run[i];
@@ -300,7 +268,7 @@ static __always_inline void heap_run_cut(const struct heap_run *run,
 
 	for (i = 0; i < nr_levels; i++) {
 		start = round_up(run->pfn, block_pages[i]);
-		end = round_down(run_end(run), block_pages[i]);
+		end = round_down(heap_run_end(run), block_pages[i]);
 		if (start >= end)
 			continue;
 		if (!done_end) {
@@ -329,7 +297,7 @@ static __always_inline void heap_runs_cut(const struct heap_runs *runs,
 
 		/* Where there are many runs, most have pages only */
 		if (run->nr_pages < nr_block)
-			piece(&levels[last], run->pfn, run_end(run));
+			piece(&levels[last], run->pfn, heap_run_end(run));
 		else
 			heap_run_cut(run, levels, piece);
 		heap_resched(i);
@@ -371,6 +339,17 @@ static void heap_levels_find_entries(struct heap_level *levels,
 	}
 }
 
+/* A table with room for one entry needs no more of that. */
+static int heap_table_alloc(struct sg_table *table, unsigned int nents)
+{
+	if (!table->sgl || nents != 1)
+		return sg_alloc_table(table, nents, HEAP_TABLE_GFP);
+	sg_init_table(table->sgl, 1);
+	table->nents = 1;
+	table->orig_nents = 1;
+	return 0;
+}
+
 static noinline_for_stack int heap_runs_lay_out(struct heap_runs *runs,
 						struct sg_table *table)
 {
@@ -380,7 +359,7 @@ static noinline_for_stack int heap_runs_lay_out(struct heap_runs *runs,
 	heap_runs_sort(runs);
 	heap_runs_join(runs);
 	heap_runs_cut(runs, levels, heap_piece_count);
-	ret = sg_alloc_table(table, heap_levels_number(levels), HEAP_TABLE_GFP);
+	ret = heap_table_alloc(table, heap_levels_number(levels));
 	if (ret)
 		return ret;
 	heap_levels_find_entries(levels, table->sgl);
@@ -397,7 +376,8 @@ static bool heap_run_is_block(const struct heap_run *run)
 /**
  * heap_runs_to_table() - lay out the memory of a buffer
  * @runs: its memory, in any order; sorted and joined on return
- * @table: becomes the table of the buffer
+ * @table: becomes the table of the buffer; if its @sgl is set, there is room for one
+ *	entry, which is used if that is enough
  *
  * Looks at no page, only at page frame numbers.
  *
@@ -413,7 +393,7 @@ int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table)
 	if (runs->nr > 1 || !heap_run_is_block(run))
 		return heap_runs_lay_out(runs, table);
 
-	ret = sg_alloc_table(table, 1, HEAP_TABLE_GFP);
+	ret = heap_table_alloc(table, 1);
 	if (!ret)
 		sg_set_page(table->sgl, pfn_to_page(run->pfn),
 			    run->nr_pages << PAGE_SHIFT, 0);

@@ -15,11 +15,17 @@
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/memblock.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -36,6 +42,11 @@ static unsigned long base_pfn = HEAP_SEGMENT_PAGES;
 #define CASE_PAGES	(8 * max(PMD_PAGES, TOP_PAGES))
 #define RANDOM_PAGES	(4 * max(PMD_PAGES, TOP_PAGES))
 #define RANDOM_SETS	300
+
+/* As many as take some tenths of a second, and what others may have to wait of these. */
+#define MANY_RUNS	BIT(19)
+#define WAIT_PART	50
+#define WAIT_TRIES	5
 
 /* Page frames that are used from base_pfn on, and ahead of it. */
 #define PAGES_AFTER	max(CASE_PAGES, HEAP_SEGMENT_PAGES + 2 * TOP_PAGES)
@@ -172,6 +183,14 @@ static void expect_whole_chunks(struct kunit *test,
 	}
 }
 
+static void add_chunk(struct kunit *test, struct heap_runs *runs,
+		      unsigned long pfn, unsigned long nr_pages)
+{
+	if (heap_runs_full(runs))
+		KUNIT_ASSERT_EQ(test, 0, heap_runs_grow(runs));
+	heap_runs_add(runs, pfn, nr_pages);
+}
+
 /* Lay out @set and compare with the model. */
 static void expect_model(struct kunit *test, const struct chunk_set *set)
 {
@@ -182,9 +201,8 @@ static void expect_model(struct kunit *test, const struct chunk_set *set)
 
 	heap_runs_init(&runs);
 	for (i = 0; i < set->nr; i++)
-		KUNIT_ASSERT_EQ(test, 0,
-				heap_runs_add(&runs, set->base + set->chunk[i].pfn,
-					      set->chunk[i].nr_pages));
+		add_chunk(test, &runs, set->base + set->chunk[i].pfn,
+			  set->chunk[i].nr_pages);
 	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
 	heap_runs_destroy(&runs);
 
@@ -253,8 +271,7 @@ static void expect_layout(struct kunit *test, const struct layout_case *c)
 
 	heap_runs_init(&runs);
 	for (i = 0; i < ARRAY_SIZE(c->chunk) && c->chunk[i].nr_pages; i++)
-		KUNIT_ASSERT_EQ(test, 0, heap_runs_add(&runs, base_pfn + c->chunk[i].pfn,
-						       c->chunk[i].nr_pages));
+		add_chunk(test, &runs, base_pfn + c->chunk[i].pfn, c->chunk[i].nr_pages);
 	set.chunk = (struct heap_run *)c->chunk;
 	set.nr = i;
 	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
@@ -317,6 +334,28 @@ static void heap_test_no_memory(struct kunit *test)
 	heap_runs_init(&runs);
 	KUNIT_EXPECT_EQ(test, -EINVAL, heap_runs_to_table(&runs, &table));
 	KUNIT_EXPECT_NULL(test, table.sgl);
+}
+
+/* A table of one entry needs nothing but the room for it, others take what they need. */
+static void heap_test_room_for_one(struct kunit *test)
+{
+	struct scatterlist entry;
+	struct sg_table table = { .sgl = &entry };
+	struct heap_runs runs;
+
+	heap_runs_init(&runs);
+	add_chunk(test, &runs, base_pfn + 1, 1);
+	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
+	KUNIT_EXPECT_PTR_EQ(test, &entry, table.sgl);
+	KUNIT_EXPECT_EQ(test, 1, table.orig_nents);
+	KUNIT_EXPECT_TRUE(test, sg_is_last(&entry));
+	KUNIT_EXPECT_EQ(test, base_pfn + 1, page_to_pfn(sg_page(&entry)));
+
+	add_chunk(test, &runs, base_pfn + 3, 1);
+	KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
+	KUNIT_EXPECT_PTR_NE(test, &entry, table.sgl);
+	KUNIT_EXPECT_EQ(test, 2, table.orig_nents);
+	sg_free_table(&table);
 }
 
 /*
@@ -475,6 +514,120 @@ static void heap_test_zero(struct kunit *test)
 	__free_pages(page, order);
 }
 
+/**
+ * struct other - a task that wants to run on this CPU every now and then
+ * @last: when it has last run
+ * @longest: how long it had to wait at most, and has slept
+ */
+struct other {
+	u64 last;
+	u64 longest;
+};
+
+static int other_runs(void *data)
+{
+	struct other *other = data;
+	u64 now;
+
+	while (!kthread_should_stop()) {
+		now = ktime_get_ns();
+		WRITE_ONCE(other->longest, max(other->longest, now - other->last));
+		WRITE_ONCE(other->last, now);
+		usleep_range(500, 1000);
+	}
+	return 0;
+}
+
+/* Which part of the time that @work takes another task has to wait at once, in %. */
+static unsigned int longest_wait(struct kunit *test, void (*work)(struct kunit *test))
+{
+	struct other other = { .last = ktime_get_ns() };
+	struct task_struct *task;
+	u64 start, end;
+
+	task = kthread_create(other_runs, &other, "heap_other");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	kthread_bind(task, raw_smp_processor_id());
+	sched_set_fifo(task);
+	wake_up_process(task);
+	msleep(50);
+
+	WRITE_ONCE(other.longest, 0);
+	start = ktime_get_ns();
+	work(test);
+	end = ktime_get_ns();
+	kthread_stop(task);
+	other.longest = max(other.longest, end - min(end, other.last));
+	return div64_u64(100 * min(other.longest, end - start), end - start);
+}
+
+/*
+ * The bug: whoever was to run on that CPU had to wait until all pages were zeroed, or
+ * their runs sorted, where the kernel is not preemptible.  The fix: they are let.
+ * A machine that is busy otherwise may make one wait as well, so not each time.
+ */
+static void expect_others_run(struct kunit *test, void (*work)(struct kunit *test))
+{
+	cpumask_var_t allowed;
+	unsigned int part = 100;
+	int i;
+
+	KUNIT_ASSERT_TRUE(test, alloc_cpumask_var(&allowed, GFP_KERNEL));
+	cpumask_copy(allowed, current->cpus_ptr);
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	for (i = 0; i < WAIT_TRIES && part > WAIT_PART; i++)
+		part = min(part, longest_wait(test, work));
+	KUNIT_EXPECT_LE(test, part, WAIT_PART);
+	set_cpus_allowed_ptr(current, allowed);
+	free_cpumask_var(allowed);
+}
+
+static void zero_much(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < 64; i++)
+		KUNIT_ASSERT_EQ(test, 0, heap_zero_table(test->priv));
+}
+
+static void heap_test_zero_lets_others_run(struct kunit *test)
+{
+	const unsigned int order = get_order(SZ_64K);
+	struct page *page = alloc_pages(GFP_KERNEL, order);
+	struct sg_table table = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	make_table(test, &table, page);
+	test->priv = &table;
+	expect_others_run(test, zero_much);
+	sg_free_table(&table);
+	__free_pages(page, order);
+}
+
+/* Single pages of a segment in disorder, whose sorting is most of the work. */
+static void lay_out_much(struct kunit *test)
+{
+	unsigned long i, done;
+
+	for (done = 0; done < MANY_RUNS; done += HEAP_SEGMENT_PAGES) {
+		struct sg_table table = {};
+		struct heap_runs runs;
+
+		heap_runs_init(&runs);
+		for (i = 0; i < HEAP_SEGMENT_PAGES; i++)
+			add_chunk(test, &runs, base_pfn + 7919 * i % HEAP_SEGMENT_PAGES, 1);
+		KUNIT_ASSERT_EQ(test, 0, heap_runs_to_table(&runs, &table));
+		KUNIT_EXPECT_EQ(test, 1, table.orig_nents);
+		heap_runs_destroy(&runs);
+		sg_free_table(&table);
+	}
+}
+
+static void heap_test_layout_lets_others_run(struct kunit *test)
+{
+	expect_others_run(test, lay_out_much);
+}
+
 static bool has_struct_pages(unsigned long pfn, unsigned long end)
 {
 	if (!IS_ENABLED(CONFIG_SPARSEMEM) || IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
@@ -499,10 +652,13 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE_PARAM(heap_test_layout, layout_gen_params),
 	KUNIT_CASE(heap_test_layout_blocks),
 	KUNIT_CASE(heap_test_no_memory),
+	KUNIT_CASE(heap_test_room_for_one),
 	KUNIT_CASE(heap_test_segments),
 	KUNIT_CASE(heap_test_random),
 	KUNIT_CASE(heap_test_arrays_are_short),
 	KUNIT_CASE(heap_test_zero),
+	KUNIT_CASE(heap_test_zero_lets_others_run),
+	KUNIT_CASE(heap_test_layout_lets_others_run),
 	{}
 };
 
