@@ -15,11 +15,19 @@
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
 
 /* Given back by each call of the notifier. */
 #define OOM_PAGES	1024
+
+/*
+ * Given back to a shrinker at once: more than what is between two watermarks.  kswapd
+ * that has found too little too often is not woken in 7.3, until somebody has reclaimed
+ * so much that all watermarks are met.
+ */
+#define SHRINK_PAGES	(SZ_64M >> PAGE_SHIFT)
 
 /**
  * struct lender - pages that can be given back
@@ -140,6 +148,7 @@ static int __init lender_init(void)
 	lender_init_one(&oom_lender);
 	shrinker->count_objects = lender_count;
 	shrinker->scan_objects = lender_scan;
+	shrinker->batch = SHRINK_PAGES;
 	shrinker_register(shrinker);
 	register_oom_notifier(&lender_nb);
 

@@ -52,6 +52,8 @@ FIXTURE_VARIANT(bound)
 FIXTURE_VARIANT_ADD(bound, large) { 64 * MIB, 1 };
 FIXTURE_VARIANT_ADD(bound, of_1_MiB) { MIB, 64 };
 FIXTURE_VARIANT_ADD(bound, of_64_KiB) { 64 * KIB, 512 };
+/* Single pages, which may be taken in bulk by who has no policy. */
+FIXTURE_VARIANT_ADD(bound, of_60_KiB) { 60 * KIB, 512 };
 
 FIXTURE_SETUP(bound)
 {

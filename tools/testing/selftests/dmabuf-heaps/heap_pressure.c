@@ -37,9 +37,13 @@ static long long oom_kills(void)
 	return read_numbers("/proc/vmstat", "oom_kill %lld");
 }
 
+/* For a buffer: memory of the CMA is for movable pages and for its own users. */
 static __u64 available_bytes(void)
 {
-	return meminfo_bytes("MemAvailable: %lld");
+	const __u64 all = meminfo_bytes("MemAvailable: %lld");
+	const __u64 cma = meminfo_bytes("CmaFree: %lld");
+
+	return all > cma ? all - cma : 0;
 }
 
 /* The sum of a watermark of all zones: min, low or high. */
@@ -83,7 +87,10 @@ static int fill_until(struct buffers *b, __u64 bytes, __u64 free)
 	return ret;
 }
 
-/* kswapd that has found nothing to reclaim too often works again. */
+/*
+ * kswapd that has found nothing to reclaim too often works again: in 6.12 as soon as
+ * somebody has reclaimed anything, in 7.3 if all watermarks are met by that.
+ */
 static int revive_kswapd(int heap)
 {
 	const __u64 lent = meminfo_bytes("MemTotal: %lld") / 8;
@@ -93,7 +100,9 @@ static int revive_kswapd(int heap)
 		return -1;
 	dmabuf = heap_alloc(heap, page_align(free_bytes() + lent / 4));
 	close(dmabuf);
-	return lend(LENDER "shrinker", 0) || dmabuf < 0 ? -1 : 0;
+	if (lend(LENDER "shrinker", 0) || dmabuf < 0)
+		return -1;
+	return read_numbers("/proc/zoneinfo", " node_unreclaimable: %lld") > 0 ? -1 : 0;
 }
 
 /*
@@ -223,9 +232,10 @@ TEST_F_TIMEOUT(pressure, wakes_kswapd, TIME_LIMIT)
 	long long lent, left;
 	int ret = 0;
 
-	if (revive_kswapd(self->buffers->heap) ||
-	    lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8))
+	if (access(LENDER "shrinker", F_OK))
 		SKIP(return, LENDER "shrinker: %s", strerror(errno));
+	ASSERT_EQ(0, revive_kswapd(self->buffers->heap));
+	ASSERT_EQ(0, lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8));
 	ASSERT_EQ(0, fill_until(self->buffers, FILL_BYTES, high + 8 * MIB))
 		TH_LOG("%llu KiB free: %s", free_bytes() / KIB, strerror(errno));
 	lent = read_numbers(LENDER "shrinker", "%lld");
