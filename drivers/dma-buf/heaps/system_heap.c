@@ -198,31 +198,16 @@ static unsigned long heap_reserve_give(unsigned long nr)
 	return given;
 }
 
-/* Who is asking all others, and so not the heap. */
-static struct task_struct *heap_asker;
-static DEFINE_MUTEX(heap_ask_lock);
-
-/* Ask the OOM notifiers for memory, as is done before somebody is killed. */
-static noinline bool heap_ask_others(void)
-{
-	unsigned long freed;
-
-	if (mutex_lock_killable(&heap_ask_lock))
-		return false;
-	WRITE_ONCE(heap_asker, current);
-	freed = oom_notify();
-	WRITE_ONCE(heap_asker, NULL);
-	mutex_unlock(&heap_ask_lock);
-	return freed;
-}
-
-/* Somebody is about to be killed, unless there is memory. */
+/*
+ * Somebody is about to be killed, unless there is memory.  The heap asks others by
+ * oom_notify(), whose action is not 0, and not itself.
+ */
 static int heap_oom_notify(struct notifier_block *nb, unsigned long action,
 			   void *data)
 {
 	unsigned long *freed = data;
 
-	if (READ_ONCE(heap_asker) != current)
+	if (!action)
 		*freed += heap_reserve_give(heap_reserve_full() / 4);
 	return NOTIFY_OK;
 }
@@ -249,7 +234,7 @@ static struct page *heap_wait_page(gfp_t gfp)
 			alloc_page(gfp & ~__GFP_ACCOUNT) : NULL;
 		if (uncharged)
 			__free_page(uncharged);
-		if (uncharged ? tried : !heap_ask_others())
+		if (uncharged ? tried : !oom_notify())
 			return NULL;
 		/* It may just have come back: try to be charged for it once more. */
 		tried = uncharged;
@@ -659,7 +644,7 @@ static int heap_runs_make_room(struct heap_runs *runs)
 
 	do {
 		ret = heap_runs_grow(runs);
-	} while (ret && !fatal_signal_pending(current) && heap_ask_others());
+	} while (ret && !fatal_signal_pending(current) && oom_notify());
 	return ret;
 }
 
@@ -827,7 +812,7 @@ static int heap_runs_make_table(struct heap_runs *runs, struct sg_table *table)
 
 	do {
 		ret = heap_runs_to_table(runs, table);
-	} while (ret && !fatal_signal_pending(current) && heap_ask_others());
+	} while (ret && !fatal_signal_pending(current) && oom_notify());
 	return ret;
 }
 
