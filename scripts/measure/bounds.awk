@@ -133,6 +133,10 @@ END {
 			parts_of_stock(400, 12, 2)
 		}
 		user_space()
+		of_stock("kernel", "fresh", "alloc", SIZE, 1)
+		of_stock("kernel", "fresh", "free", SIZE, 1)
+		if (kernel ~ /x86/)
+			of_stock("kernel", "fresh", "free", PAGE, 1)
 		of_stock("pages", "run", "vmap", SIZE, 10)
 		# gcc 12 makes it 1.15 on x86, gcc 14 1.07
 		of_stock("pages", "4k-scattered", "vmap", SIZE, kernel ~ /x86/ ? 1.05 : 1)

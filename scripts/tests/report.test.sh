@@ -23,6 +23,9 @@ run_of() {
 		line kernel fresh vunmap $SIZE $((334900 * $3 / 100))
 		line kernel fresh vmap 4096 $((4400 * $3 / 100))
 		line kernel fresh mmap 4096 $((5500 * $3 / 100))
+		line kernel fresh free 4096 $((2600 * $3 / 100))
+		line kernel fresh alloc $SIZE $((136000000 * $3 / 100))
+		line kernel fresh free $SIZE $((2100000 * $3 / 100))
 		line kernel fresh mmap $SIZE $((299000 * $3 / 100))
 		line kernel fresh munmap $SIZE $((399000 * $3 / 100))
 		line kernel fresh fork $SIZE $((399000 * $3 / 100))
@@ -177,7 +180,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 23
+check "bounds: all kept" all_kept patched 26
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^ok .* 1m, vmap: patched, at most 1/4 of .* 2800000: 280000 ' bounds patched 7.3-arm64
