@@ -755,6 +755,8 @@ static long vmap_test_ioctl(struct file *filp, unsigned int cmd,
 					  _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_USER):
 		return vmap_test_user(uarg, _IOC_SIZE(cmd));
+	case _IOC_NR(DMABUF_VMAP_TEST_FOLLOW):
+		return vmap_test_follow(uarg, _IOC_SIZE(cmd));
 	case _IOC_NR(DMABUF_VMAP_TEST_ATTACH):
 		return vmap_test_attach(uarg, _IOC_SIZE(cmd));
 	}

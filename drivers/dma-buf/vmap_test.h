@@ -53,6 +53,8 @@
 
 /* Offset in mappings of the file for those of an importer that counts them. */
 #define DMABUF_VMAP_TEST_COUNTED	0x40000000000ULL
+/* And for those that combine writes, whose protection differs from that of others. */
+#define DMABUF_VMAP_TEST_COMBINED	0x80000000000ULL
 
 /**
  * struct dmabuf_vmap_round - the time of one round
@@ -254,6 +256,28 @@ struct dmabuf_vmap_user {
 	__u64 counted;
 };
 
+/**
+ * struct dmabuf_vmap_follow - argument of DMABUF_VMAP_TEST_FOLLOW
+ * @addr: where to look in user space
+ * @bytes: how much; both are multiples of the page size
+ * @first: what the first word of the first page has to be; each page has the next
+ * @write: whether they have to be writable, 0 or 1
+ * @reserved: 0
+ * @faults: out: how often nothing was there, and a fault brought it
+ * @bad_pages: out: pages whose first word is another
+ * @combined: out: pages whose protection is that of DMABUF_VMAP_TEST_COMBINED
+ */
+struct dmabuf_vmap_follow {
+	__u64 addr;
+	__u64 bytes;
+	__u64 first;
+	__u32 write;
+	__u32 reserved;
+	__u64 faults;
+	__u64 bad_pages;
+	__u64 combined;
+};
+
 /*
  * The size in the command may differ from that of the structure: a short one
  * is refused with EINVAL, a longer one is taken if what follows is 0, and
@@ -284,6 +308,9 @@ struct dmabuf_vmap_user {
  *	  not the kernel mapping. ENODEV if there is no such device, or no driver
  *	  for it, which is who sets it up.
  * USER	  counts what maps memory of the caller, by a walk of its page tables.
+ * FOLLOW looks up raw frames of a mapping of the caller as KVM and VFIO do, one page
+ *	  after the other, and has what is missing faulted in. EINVAL if they are
+ *	  not raw frames, EACCES if they should be writable and are not.
  *
  * mmap() of the file maps what is held as an importer does: EBUSY while another
  * call of the file is under way, ENXIO if nothing is held, else as the exporter.
@@ -310,6 +337,8 @@ struct dmabuf_vmap_user {
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 7, struct dmabuf_vmap_attach)
 #define DMABUF_VMAP_TEST_USER \
 	_IOWR(DMABUF_VMAP_TEST_TYPE, 8, struct dmabuf_vmap_user)
+#define DMABUF_VMAP_TEST_FOLLOW \
+	_IOWR(DMABUF_VMAP_TEST_TYPE, 9, struct dmabuf_vmap_follow)
 
 /* Odd, so that no two words of a buffer are the same: 2^64 / golden ratio. */
 #define DMABUF_VMAP_TEST_PATTERN_STEP	0x9e3779b97f4a7c15ULL

@@ -71,6 +71,7 @@ long vmap_test_layout(struct vmap_test_area *area, void __user *uarg,
 long vmap_test_replace(struct vmap_test_area *area, void __user *uarg,
 		       size_t usize);
 long vmap_test_user(void __user *uarg, size_t usize);
+long vmap_test_follow(void __user *uarg, size_t usize);
 int vmap_test_import(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 void vmap_test_area_free(struct vmap_test_area *area);
 

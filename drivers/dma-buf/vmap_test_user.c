@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/uaccess.h>
@@ -57,6 +58,12 @@ static const struct mm_walk_ops user_count_ops = {
 	.walk_lock = PGWALK_RDLOCK,
 };
 
+static bool user_range_ok(u64 addr, u64 bytes)
+{
+	return bytes && IS_ALIGNED(addr | bytes, PAGE_SIZE) &&
+	       addr < TASK_SIZE && bytes <= TASK_SIZE - addr;
+}
+
 /**
  * vmap_test_user() - DMABUF_VMAP_TEST_USER
  * @uarg: user address of a struct dmabuf_vmap_user
@@ -73,8 +80,7 @@ long vmap_test_user(void __user *uarg, size_t usize)
 	ret = vmap_test_copy(&user, sizeof(user), uarg, usize);
 	if (ret)
 		return ret;
-	if (!user.bytes || !IS_ALIGNED(user.addr | user.bytes, PAGE_SIZE) ||
-	    user.addr >= TASK_SIZE || user.bytes > TASK_SIZE - user.addr)
+	if (!user_range_ok(user.addr, user.bytes))
 		return -EINVAL;
 
 	user.pmd_leaves = 0;
@@ -88,6 +94,93 @@ long vmap_test_user(void __user *uarg, size_t usize)
 		return ret;
 	user.counted = atomic_read(&user_counted);
 	return copy_to_user(uarg, &user, sizeof(user)) ? -EFAULT : 0;
+}
+
+/* Find a frame as KVM's hva_to_pfn_remapped() and VFIO's follow_fault_pfn() do. */
+static int user_follow_start(struct follow_pfnmap_args *args, bool write,
+			     u64 *faults)
+{
+	bool unlocked = false;
+	int ret;
+
+	ret = follow_pfnmap_start(args);
+	if (ret) {
+		ret = fixup_user_fault(args->vma->vm_mm, args->address,
+				       write ? FAULT_FLAG_WRITE : 0, &unlocked);
+		if (ret)
+			return ret;
+		if (unlocked)
+			return -EAGAIN;
+		(*faults)++;
+		ret = follow_pfnmap_start(args);
+		if (ret)
+			return ret;
+	}
+	if (!write || args->writable)
+		return 0;
+	follow_pfnmap_end(args);
+	return -EACCES;
+}
+
+/* Look at the page at @addr, which has to be page @i of those asked for. */
+static int user_follow(struct mm_struct *mm, struct dmabuf_vmap_follow *follow,
+		       unsigned long addr, u64 i)
+{
+	struct follow_pfnmap_args args = { .address = addr };
+	unsigned long *word;
+	int ret;
+
+	args.vma = vma_lookup(mm, addr);
+	if (!args.vma)
+		return -EFAULT;
+	ret = user_follow_start(&args, follow->write, &follow->faults);
+	if (ret)
+		return ret;
+	word = kmap_local_page(pfn_to_page(args.pfn));
+	if (READ_ONCE(*word) != (unsigned long)(follow->first + i))
+		follow->bad_pages++;
+	kunmap_local(word);
+	if (pgprot_val(pgprot_writecombine(args.pgprot)) == pgprot_val(args.pgprot))
+		follow->combined++;
+	follow_pfnmap_end(&args);
+	return 0;
+}
+
+/**
+ * vmap_test_follow() - DMABUF_VMAP_TEST_FOLLOW
+ * @uarg: user address of a struct dmabuf_vmap_follow
+ * @usize: the size that user space has for it
+ *
+ * Return: 0 or an error.
+ */
+long vmap_test_follow(void __user *uarg, size_t usize)
+{
+	struct mm_struct *mm = current->mm;
+	struct dmabuf_vmap_follow follow;
+	u64 i;
+	int ret;
+
+	ret = vmap_test_copy(&follow, sizeof(follow), uarg, usize);
+	if (ret)
+		return ret;
+	if (follow.write > 1 || follow.reserved ||
+	    !user_range_ok(follow.addr, follow.bytes))
+		return -EINVAL;
+
+	follow.faults = 0;
+	follow.bad_pages = 0;
+	follow.combined = 0;
+	for (i = 0; i < follow.bytes >> PAGE_SHIFT; i++) {
+		ret = vmap_test_breathe();
+		if (ret)
+			return ret;
+		mmap_read_lock(mm);
+		ret = user_follow(mm, &follow, follow.addr + (i << PAGE_SHIFT), i);
+		mmap_read_unlock(mm);
+		if (ret)
+			return ret;
+	}
+	return copy_to_user(uarg, &follow, sizeof(follow)) ? -EFAULT : 0;
 }
 
 static void user_vma_open(struct vm_area_struct *vma)
@@ -109,7 +202,8 @@ static const struct vm_operations_struct user_vm_ops = {
  * vmap_test_import() - map a dma-buf as an importer does
  * @dmabuf: the dma-buf
  * @vma: mapping of the test file, with DMABUF_VMAP_TEST_COUNTED in its offset for an
- *	 importer that counts its mappings
+ *	 importer that counts its mappings, and DMABUF_VMAP_TEST_COMBINED for one that
+ *	 has another protection
  *
  * As those of DRM, which have operations, or take away those they had, before the
  * exporter maps, and have private data of theirs in the mapping.
@@ -119,11 +213,14 @@ static const struct vm_operations_struct user_vm_ops = {
 int vmap_test_import(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	const unsigned long counted = DMABUF_VMAP_TEST_COUNTED >> PAGE_SHIFT;
+	const unsigned long combined = DMABUF_VMAP_TEST_COMBINED >> PAGE_SHIFT;
 	const bool counts = vma->vm_pgoff & counted;
 	int ret;
 
 	vma->vm_ops = counts ? &user_vm_ops : NULL;
-	ret = dma_buf_mmap(dmabuf, vma, vma->vm_pgoff & ~counted);
+	if (vma->vm_pgoff & combined)
+		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	ret = dma_buf_mmap(dmabuf, vma, vma->vm_pgoff & ~(counted | combined));
 	if (ret)
 		return ret;
 	vma->vm_private_data = &user_counted;

@@ -336,6 +336,102 @@ TEST_F(mapping, of_an_importer_is_right)
 	expect_all_there();
 }
 
+/* As KVM and VFIO do, who take no references. */
+static int follow(int test, char *map, size_t bytes, size_t first, bool write,
+		  struct dmabuf_vmap_follow *found)
+{
+	*found = (struct dmabuf_vmap_follow){
+		.addr = (uintptr_t)map, .bytes = bytes, .first = first, .write = write,
+	};
+	return ioctl(test, DMABUF_VMAP_TEST_FOLLOW, found);
+}
+
+#define EXPECT_FOLLOWED(map, size, number, most_faults) do { \
+	struct dmabuf_vmap_follow _found; \
+	ASSERT_EQ(0, follow(self->test, map, size, number, false, &_found)) \
+		TH_LOG("follow: %s", strerror(errno)); \
+	EXPECT_EQ(0U, _found.bad_pages); \
+	EXPECT_GE((__u64)(most_faults), _found.faults); \
+} while (0)
+
+TEST_F(mapping, is_followed_by_who_maps_it_for_a_guest_or_a_device)
+{
+	const size_t from = self->leaf + self->leaf / 2, rest = self->bytes - from;
+	char *page = self->map + self->leaf + 9 * self->page;
+	struct dmabuf_vmap_follow found;
+	char *to;
+
+	if (self->test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	EXPECT_FOLLOWED(self->map, self->bytes, 0, 0);
+	ASSERT_EQ(0, follow(self->test, self->map, self->bytes, 0, true, &found));
+
+	/* Three parts of a leaf, each of which one fault brings back. */
+	ASSERT_EQ(0, mprotect(page, self->page, PROT_READ));
+	EXPECT_FOLLOWED(self->map, self->bytes, 0, 3);
+	ASSERT_EQ(0, follow(self->test, self->map, page - self->map, 0, true, &found));
+	EXPECT_EQ(-1, follow(self->test, page, self->page, 9, true, &found));
+	EXPECT_EQ(EACCES, errno);
+	ASSERT_EQ(0, mprotect(page, self->page, PROT_READ | PROT_WRITE));
+
+	/* What moves to where no leaf fits is faulted in by tables, with an odd start. */
+	to = find_hole(self->bytes + self->leaf, self->leaf) + self->page;
+	ASSERT_EQ(to, mremap(self->map + from, rest, rest, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_FOLLOWED(to, rest, from / self->page, 2 * LEAVES);
+	EXPECT_FOLLOWED(self->map, from, 0, 3);
+	ASSERT_EQ(0, munmap(to, rest));
+}
+
+/* Leaves, and what comes back of one, have the protection that was asked for. */
+TEST_F(mapping, keeps_the_protection_of_an_importer)
+{
+	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
+	struct dmabuf_vmap_follow found;
+	char *hole, *map;
+
+	if (self->test < 0 || !self->leaves)
+		SKIP(return, "no test user, or a kernel that may take that of the memory");
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
+	hole = find_hole(self->bytes + self->leaf, self->leaf);
+	map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		   self->test, DMABUF_VMAP_TEST_COMBINED);
+	ASSERT_EQ(hole, map);
+	ASSERT_EQ(0, follow(self->test, self->map, self->bytes, 0, true, &found));
+	EXPECT_EQ(0U, found.combined);
+	ASSERT_EQ(0, follow(self->test, map, self->bytes, 0, true, &found));
+	EXPECT_EQ(self->bytes / self->page, found.combined);
+	ASSERT_EQ(0, mprotect(map + self->page, self->page, PROT_READ));
+	ASSERT_EQ(0, follow(self->test, map, self->bytes, 0, false, &found));
+	EXPECT_EQ(self->bytes / self->page, found.combined);
+	EXPECT_EQ(3U, found.faults);
+	ASSERT_EQ(0, munmap(map, self->bytes));
+	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_UNHOLD, &hold));
+}
+
+/* A leaf would reach out of it, when it is made and when it comes back. */
+TEST_F(mapping, ends_where_it_ends)
+{
+	const size_t bytes = 2 * self->leaf - self->page;
+	char *hole = find_hole(2 * self->leaf, self->leaf);
+	char *map = mmap(hole, bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0);
+
+	ASSERT_EQ(hole, map);
+	EXPECT_EQ(SIGSEGV, signal_of_write(map + bytes));
+	EXPECT_EQ(0, signal_of_write(map + bytes - 1));
+
+	/* One page less at the start, then again at the end. */
+	ASSERT_EQ(0, munmap(map, self->page));
+	EXPECT_EQ(0, signal_of_write(map + self->page));
+	EXPECT_EQ(1U, *first_word(map, self->page, 1));
+	EXPECT_EQ(SIGSEGV, signal_of_write(map));
+	ASSERT_EQ(0, munmap(map + self->leaf - self->page, self->leaf));
+	EXPECT_EQ(2U, *first_word(map, self->page, 2));
+	EXPECT_EQ(SIGSEGV, signal_of_write(map + self->leaf - self->page));
+	EXPECT_TRUE(is_numbered(map + self->page, self->page, self->leaf - 2 * self->page, 1));
+	ASSERT_EQ(0, munmap(map, bytes));
+}
+
 TEST_F(mapping, is_there_without_a_fault)
 {
 	char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
