@@ -31,7 +31,7 @@ ours() {
 }
 
 kernel_c() {
-	ours include/linux/*.h mm/*.[ch] mm/tests/*.[ch] drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch] \
+	ours include/linux/*.h include/trace/events/*.h mm/*.[ch] mm/tests/*.[ch] drivers/dma-buf/*.[ch] drivers/dma-buf/heaps/*.[ch] \
 		drivers/dma-buf/heaps/tests/*.[ch]
 }
 
