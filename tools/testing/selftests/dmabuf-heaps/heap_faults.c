@@ -102,6 +102,33 @@ static int alloc_undo(struct state *s)
 
 static const struct request alloc_request = { NULL, alloc_make, alloc_undo };
 
+/* A buffer is released, and the pool is empty: to keep its memory takes some more. */
+static int release_ready(struct state *s)
+{
+	if (!pool_is_used())
+		return -1;
+	empty_pool();
+	if (s->got <= 0)
+		s->got = exporter_alloc(s->exporter, s->bytes);
+	return s->got < 0 ? -1 : 0;
+}
+
+static int release_make(struct state *s)
+{
+	const int got = s->got;
+
+	s->got = -1;
+	return close(got);
+}
+
+static int nothing(struct state *s)
+{
+	(void)s;
+	return 0;
+}
+
+static const struct request release_request = { release_ready, release_make, nothing };
+
 /* A mapping for user space. */
 static int mmap_make(struct state *s)
 {
@@ -231,12 +258,6 @@ static int attach_make(struct state *s)
 		return 0;
 	errno = EIO;
 	return -1;
-}
-
-static int nothing(struct state *s)
-{
-	(void)s;
-	return 0;
 }
 
 static const struct request attach_request = { NULL, attach_make, nothing };
@@ -371,6 +392,7 @@ FIXTURE_VARIANT(request)
 FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, false };
 FIXTURE_VARIANT_ADD(request, alloc) { SYSTEM, LARGE_BYTES, &alloc_request, false };
 FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, false };
+FIXTURE_VARIANT_ADD(request, release) { SYSTEM, LARGE_BYTES, &release_request, false };
 FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, false };
 FIXTURE_VARIANT_ADD(request, split) { SYSTEM, LARGE_BYTES, &split_request, false };
 FIXTURE_VARIANT_ADD(request, fork) { SYSTEM, LARGE_BYTES, &fork_request, false };
@@ -440,7 +462,7 @@ static int disarm(const struct state *s)
 
 static int make_dmabuf(struct state *s, const struct request *request)
 {
-	if (request == &alloc_request)
+	if (request == &alloc_request || request == &release_request)
 		return 0;
 	s->dmabuf = exporter_alloc(s->exporter, s->bytes);
 	return s->dmabuf < 0 ? -1 : 0;

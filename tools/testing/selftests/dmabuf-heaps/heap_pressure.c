@@ -373,6 +373,7 @@ FIXTURE_SETUP(traced)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	if (variant->limit && !is_charged())
 		SKIP(return, "nothing is charged");
+	empty_pool();
 	if (fgraph_set(TRACEFS "trace", "") || trace_allocs(true))
 		SKIP(return, ALLOC_EVENT ": %s", strerror(errno));
 	if (!variant->limit)

@@ -26,6 +26,9 @@
 /* How long to wait for what comes in seconds. */
 #define SETTLE_MS	10000
 #define PAGE_OWNERS	"/sys/kernel/debug/page_owner_stacks/show_stacks"
+#define POOL_STATS	"/sys/kernel/debug/dma_heap_pool"
+#define POOL_MAX	"/sys/module/system_heap/parameters/pool_max_kbytes"
+#define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 
 const char * const op_names[NR_OPS] = {
@@ -446,7 +449,7 @@ __u64 free_bytes(void)
 __u64 free_or_cached_bytes(void)
 {
 	return free_bytes() + meminfo_bytes("Cached: %lld") - meminfo_bytes("Shmem: %lld") +
-	       meminfo_bytes("SReclaimable: %lld");
+	       meminfo_bytes("KReclaimable: %lld");
 }
 
 /*
@@ -596,6 +599,85 @@ static long long buffer_pages(void)
 	return read_lines(PAGE_OWNERS, use_owner, &owner) ? -1 : owner.pages;
 }
 
+/* A node per line; the first line has names. */
+static void use_pool_node(char *line, void *data)
+{
+	unsigned long long kib[sizeof(struct pool) / sizeof(__u64)];
+	__u64 *sums = data;
+
+	if (sscanf(line, "%*d %llu %llu %llu %llu %llu %llu %llu %llu %llu", &kib[0], &kib[1],
+		   &kib[2], &kib[3], &kib[4], &kib[5], &kib[6], &kib[7], &kib[8]) != 9)
+		return;
+	for (size_t i = 0; i < sizeof(kib) / sizeof(*kib); i++)
+		sums[i] += kib[i] * KIB;
+}
+
+struct pool read_pool(void)
+{
+	struct pool pool = {};
+
+	read_lines(POOL_STATS, use_pool_node, &pool);
+	return pool;
+}
+
+/* What is charged to a group goes past the pool. */
+bool pool_is_used(void)
+{
+	char accounting = 'N';
+	const int fd = open(ACCOUNTING, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &accounting, 1) != 1)
+		accounting = 'N';
+	close(fd);
+	return read_numbers(POOL_MAX, "%lld") > 0 && accounting != 'Y';
+}
+
+/* In KiB, what the pool was allowed when the program began.  It is when it ends. */
+static long long pool_max_before = -1;
+
+void restore_pool_max(void)
+{
+	write_number(POOL_MAX, pool_max_before);
+}
+
+/* Does nothing if there is no pool.  0 switches it off. */
+void set_pool_max(__u64 bytes)
+{
+	if (pool_max_before < 0) {
+		pool_max_before = read_numbers(POOL_MAX, "%lld");
+		if (pool_max_before < 0)
+			return;
+		atexit(restore_pool_max);
+	}
+	if (write_number(POOL_MAX, bytes / KIB))
+		printf("# " POOL_MAX ": %s\n", strerror(errno));
+}
+
+/* Gives back what is in the pool. */
+void empty_pool(void)
+{
+	const long long kib = read_numbers(POOL_MAX, "%lld");
+
+	if (kib <= 0)
+		return;
+	set_pool_max(0);
+	/* The thread may have a block still. */
+	for (int i = 0; i < MAX_SECONDS * 100 && read_pool().total; i++)
+		usleep(10000);
+	set_pool_max(kib * KIB);
+}
+
+/* Returns false if something is still to be zeroed after MAX_SECONDS. */
+bool wait_for_clean_pool(void)
+{
+	for (int i = 0; i < MAX_SECONDS * 100; i++) {
+		if (!read_pool().dirty)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 /*
  * Takes two seconds: what was freed may be given back later, and each CPU keeps some
  * of the counts to itself for a second.
@@ -604,6 +686,7 @@ void look(struct memory *m)
 {
 	long long with_cpus;
 
+	empty_pool();
 	sleep(2);
 	drain_cpu_lists();
 	/* Reading these files takes some pages again. */

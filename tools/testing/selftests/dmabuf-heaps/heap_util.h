@@ -104,6 +104,37 @@ size_t first_not_pattern(const __u64 *words, size_t nr, __u64 seed, size_t first
 __u64 pattern_hash(size_t nr, __u64 seed);
 
 /**
+ * struct pool - the pool of the system heap, in bytes, all zero if there is none
+ * @total: it has
+ * @dirty: it has, and has still to zero
+ * @clean: it has, and has zeroed
+ * @kept: was put into it
+ * @took_clean: was taken for buffers, of what was clean
+ * @took_dirty: was taken for buffers, and zeroed for them
+ * @missed: was taken for buffers from elsewhere
+ * @zeroed: was zeroed in the background
+ * @gave_back: went back, unused
+ */
+struct pool {
+	__u64 total;
+	__u64 dirty;
+	__u64 clean;
+	__u64 kept;
+	__u64 took_clean;
+	__u64 took_dirty;
+	__u64 missed;
+	__u64 zeroed;
+	__u64 gave_back;
+};
+
+struct pool read_pool(void);
+bool pool_is_used(void);
+void set_pool_max(__u64 bytes);
+void restore_pool_max(void);
+void empty_pool(void);
+bool wait_for_clean_pool(void);
+
+/**
  * struct memory - where the pages of this machine are, to see whether some are lost
  * @free: free, in the lists of CPUs as well
  * @counted: in use, and counted in /proc/meminfo

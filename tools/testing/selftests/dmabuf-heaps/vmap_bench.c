@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How long it takes to allocate, mmap, munmap, fork with, vmap, vunmap and free
- * buffers of the dma-buf system heap. Each round starts with a buffer that is newly allocated.
+ * buffers of the dma-buf system heap. Each round starts with a buffer that is newly
+ * allocated, of memory that the heap has not kept: see heap_life.c.
  * vmap and vunmap are those of an in-kernel user, DMABUF_VMAP_TEST.
  */
 #define _GNU_SOURCE
@@ -256,6 +257,7 @@ static int open_bench(struct bench *b)
 	b->test = open_vmap_test();
 	if (b->test < 0)
 		return failed(VMAP_TEST_FILE);
+	set_pool_max(0);
 	/* Not calloc(): touched now, so that no fault is timed. */
 	for (int op = 0; op < NR_OPS; op++) {
 		const size_t bytes = b->rounds * sizeof(__u64);

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pool of the system heap: it hands out nothing but zeroes, has no more than
+ * it may, and is missed by nobody.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+
+#include "heap_util.h"
+#include "../kselftest_harness.h"
+
+#define DROP_CACHES	"/proc/sys/vm/drop_caches"
+#define PM_TEST		"/sys/power/pm_test"
+#define PM_STATE	"/sys/power/state"
+
+#define LARGE_BYTES	(128 * MIB)
+#define SMALL_BYTES	(64 * KIB)
+/* Enough for several buffers of a test, and less than the guests' memory. */
+#define MAX_BYTES	(2 * LARGE_BYTES)
+
+/* Seconds until unused memory is back: ten, a look every five, and a busy machine. */
+#define AGE_SECONDS	30
+
+#define NR_THREADS	4
+#define THREAD_ROUNDS	2500
+/* Buffers that a thread has at a time. */
+#define NR_HELD		3
+
+#define MIXED_ROUNDS	1000
+#define MIXED_BUFFERS	16
+
+/* How long the CPUs are kept busy. */
+#define HOG_SECONDS	5
+
+/* A buffer of all ones, which is gone. */
+static int use_and_free(int heap, size_t bytes)
+{
+	const int dmabuf = heap_alloc(heap, bytes);
+	void *map;
+
+	if (dmabuf < 0)
+		return -1;
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	if (map == MAP_FAILED) {
+		close(dmabuf);
+		return -1;
+	}
+	memset(map, 0xff, bytes);
+	munmap(map, bytes);
+	return close(dmabuf);
+}
+
+/* Nothing is kept for some seconds after memory was short. */
+static bool wait_until_used(int heap)
+{
+	for (int i = 0; i < MAX_SECONDS * 10; i++) {
+		const __u64 kept = read_pool().kept;
+
+		if (use_and_free(heap, SMALL_BYTES))
+			return false;
+		if (read_pool().kept > kept)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
+/* The thread may have a block still. */
+static bool wait_for_pool(__u64 bytes)
+{
+	for (int i = 0; i < MAX_SECONDS * 10 && read_pool().total > bytes; i++)
+		usleep(100000);
+	return read_pool().total <= bytes;
+}
+
+/* Each node has a pool, so whoever looks for a buffer of before stays on one CPU. */
+static int stay_on_cpu(cpu_set_t *before)
+{
+	cpu_set_t one;
+
+	if (sched_getaffinity(0, sizeof(*before), before))
+		return -1;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	return sched_setaffinity(0, sizeof(one), &one);
+}
+
+FIXTURE(pool)
+{
+	int heap;
+	cpu_set_t cpus;
+	struct pool before;
+};
+
+/* A pool that is empty, and may have MAX_BYTES. */
+FIXTURE_SETUP(pool)
+{
+	self->heap = -1;
+	if (!pool_is_used())
+		SKIP(return, "there is no pool, or it is off, or all is charged");
+	self->heap = open_heap();
+	if (self->heap < 0)
+		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	ASSERT_EQ(0, stay_on_cpu(&self->cpus));
+	set_pool_max(MAX_BYTES);
+	ASSERT_TRUE(wait_until_used(self->heap));
+	empty_pool();
+	ASSERT_TRUE(wait_for_pool(0));
+	self->before = read_pool();
+}
+
+FIXTURE_TEARDOWN(pool)
+{
+	if (self->heap < 0)
+		return;
+	restore_pool_max();
+	close(self->heap);
+}
+
+/* Whether @dmabuf is zero.  Fills it. */
+static bool was_zero(int dmabuf, size_t bytes)
+{
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	bool zero;
+
+	if (map == MAP_FAILED)
+		return false;
+	zero = is_zero(map, bytes / sizeof(__u64));
+	memset(map, 0xff, bytes);
+	munmap(map, bytes);
+	return zero;
+}
+
+/* Each page that was put into it was taken, went back, or is there. */
+static bool adds_up(const struct pool *pool)
+{
+	return pool->kept == pool->took_clean + pool->took_dirty + pool->gave_back +
+			     pool->total;
+}
+
+TEST_F_TIMEOUT(pool, zeroes_what_was_released, TIME_LIMIT)
+{
+	struct pool pool;
+
+	ASSERT_EQ(0, use_and_free(self->heap, MIB));
+	pool = read_pool();
+	EXPECT_EQ(MIB, pool.total);
+	EXPECT_EQ(MIB, pool.kept - self->before.kept);
+	EXPECT_TRUE(wait_for_clean_pool());
+	pool = read_pool();
+	EXPECT_EQ(0U, pool.dirty);
+	EXPECT_EQ(MIB, pool.clean);
+	EXPECT_EQ(MIB, pool.zeroed - self->before.zeroed);
+}
+
+TEST_F_TIMEOUT(pool, hands_out_what_is_clean, TIME_LIMIT)
+{
+	struct pool pool;
+	int dmabuf;
+
+	ASSERT_EQ(0, use_and_free(self->heap, MIB));
+	ASSERT_TRUE(wait_for_clean_pool());
+	dmabuf = heap_alloc(self->heap, MIB);
+	ASSERT_LE(0, dmabuf);
+	pool = read_pool();
+	EXPECT_EQ(0U, pool.total);
+	EXPECT_EQ(MIB, pool.took_clean - self->before.took_clean);
+	EXPECT_TRUE(was_zero(dmabuf, MIB));
+	ASSERT_EQ(0, close(dmabuf));
+}
+
+/* The thread waits for a moment, so the second is mostly faster. */
+TEST_F_TIMEOUT(pool, hands_out_what_it_has_to_zero_yet, TIME_LIMIT)
+{
+	struct pool pool;
+	int dmabuf;
+
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, use_and_free(self->heap, MIB));
+		dmabuf = heap_alloc(self->heap, MIB);
+		ASSERT_LE(0, dmabuf);
+		ASSERT_TRUE(was_zero(dmabuf, MIB));
+		ASSERT_EQ(0, close(dmabuf));
+	}
+	ASSERT_TRUE(wait_for_clean_pool());
+	pool = read_pool();
+	EXPECT_LT(self->before.took_dirty, pool.took_dirty);
+	EXPECT_TRUE(adds_up(&pool));
+}
+
+TEST_F(pool, keeps_no_buffer_of_less_than_64_kib)
+{
+	ASSERT_EQ(0, use_and_free(self->heap, page_size()));
+	ASSERT_EQ(0, use_and_free(self->heap, SMALL_BYTES - page_size()));
+	EXPECT_EQ(self->before.kept, read_pool().kept);
+}
+
+/**
+ * struct mixer - a thread that has buffers and releases them
+ * @thread: the thread
+ * @seed: of its random numbers
+ * @heap: the system heap
+ * @not_zero: buffers that were not zero
+ * @failed: buffers that it could not have
+ */
+struct mixer {
+	pthread_t thread;
+	unsigned int seed;
+	int heap;
+	unsigned long not_zero;
+	unsigned long failed;
+};
+
+/* Small ones more often than large ones, and what is in between. */
+static size_t mixed_bytes(unsigned int *seed)
+{
+	static const unsigned short sizes[] = { 1, 1, 1, 1, 1, 2, 2, 3, 4, 7, 16, 33 };
+	const size_t bytes = sizes[rand_r(seed) / 16 % ARRAY_SIZE(sizes)] * SMALL_BYTES;
+
+	return rand_r(seed) / 16 % 4 ? bytes : bytes + page_size();
+}
+
+static void *mix(void *data)
+{
+	struct mixer *m = data;
+	int held[NR_HELD], i;
+
+	memset(held, -1, sizeof(held));
+	for (int round = 0; round < THREAD_ROUNDS; round++) {
+		const size_t bytes = mixed_bytes(&m->seed);
+
+		i = rand_r(&m->seed) / 16 % NR_HELD;
+		if (held[i] >= 0)
+			close(held[i]);
+		/* Right behind the release, or while it is being zeroed. */
+		if (rand_r(&m->seed) / 16 % 4 == 0)
+			usleep(rand_r(&m->seed) / 16 % 20000);
+		held[i] = heap_alloc(m->heap, bytes);
+		if (held[i] < 0)
+			m->failed++;
+		else
+			m->not_zero += !was_zero(held[i], bytes);
+	}
+	for (i = 0; i < NR_HELD; i++)
+		close(held[i]);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(pool, hands_out_zeroes_to_all_threads, TIME_LIMIT)
+{
+	struct mixer mixers[NR_THREADS] = {};
+	struct pool pool;
+
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(self->cpus), &self->cpus));
+	for (int i = 0; i < NR_THREADS; i++) {
+		mixers[i].heap = self->heap;
+		mixers[i].seed = i + 1;
+		ASSERT_EQ(0, pthread_create(&mixers[i].thread, NULL, mix, &mixers[i]));
+	}
+	for (int i = 0; i < NR_THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(mixers[i].thread, NULL));
+		EXPECT_EQ(0U, mixers[i].not_zero);
+		EXPECT_EQ(0U, mixers[i].failed);
+	}
+	ASSERT_TRUE(wait_for_clean_pool());
+	pool = read_pool();
+	EXPECT_LT(self->before.took_clean, pool.took_clean);
+	EXPECT_LT(self->before.took_dirty, pool.took_dirty);
+	EXPECT_TRUE(adds_up(&pool));
+	TH_LOG("%llu MiB taken clean, %llu MiB dirty, %llu MiB from elsewhere",
+	       (pool.took_clean - self->before.took_clean) / MIB,
+	       (pool.took_dirty - self->before.took_dirty) / MIB,
+	       (pool.missed - self->before.missed) / MIB);
+}
+
+/* A child for each CPU that only keeps it busy. */
+static int hog_cpus(pid_t *children, int max)
+{
+	const int n = get_nprocs() < max ? get_nprocs() : max;
+
+	for (int i = 0; i < n; i++) {
+		children[i] = fork();
+		if (children[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (1)
+			;
+	}
+	return n;
+}
+
+static void kill_children(const pid_t *children, int n)
+{
+	for (int i = 0; i < n; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+}
+
+/* The thread gets little of the CPUs, and so there is more and more to zero. */
+TEST_F_TIMEOUT(pool, has_no_more_than_it_may, TIME_LIMIT)
+{
+	const __u64 max = 16 * MIB;
+	const __u64 end = now_ns() + HOG_SECONDS * 1000000000ULL;
+	__u64 most = 0, bytes;
+	pid_t children[64];
+	int n;
+
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(self->cpus), &self->cpus));
+	set_pool_max(max);
+	n = hog_cpus(children, ARRAY_SIZE(children));
+	while (now_ns() < end) {
+		ASSERT_EQ(0, use_and_free(self->heap, 3 * MIB));
+		ASSERT_EQ(0, use_and_free(self->heap, 8 * MIB));
+		bytes = read_pool().total;
+		if (bytes > most)
+			most = bytes;
+	}
+	kill_children(children, n);
+	EXPECT_GE(max, most);
+	EXPECT_LT(0U, most);
+}
+
+TEST_F_TIMEOUT(pool, shrinks_with_what_it_may_have, TIME_LIMIT)
+{
+	ASSERT_EQ(0, use_and_free(self->heap, 32 * MIB));
+	ASSERT_TRUE(wait_for_clean_pool());
+	ASSERT_LT(16 * MIB, read_pool().total);
+	set_pool_max(8 * MIB);
+	EXPECT_GE(8 * MIB, read_pool().total);
+	EXPECT_LT(0U, read_pool().total);
+}
+
+TEST_F_TIMEOUT(pool, is_off_if_it_may_have_nothing, TIME_LIMIT)
+{
+	struct pool before, after;
+
+	ASSERT_EQ(0, use_and_free(self->heap, 32 * MIB));
+	ASSERT_TRUE(wait_for_clean_pool());
+	set_pool_max(0);
+	EXPECT_TRUE(wait_for_pool(0));
+	before = read_pool();
+	for (int i = 0; i < 10; i++)
+		ASSERT_EQ(0, use_and_free(self->heap, 8 * MIB));
+	after = read_pool();
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
+}
+
+TEST_F_TIMEOUT(pool, gives_back_what_is_old, TIME_LIMIT)
+{
+	struct pool pool;
+
+	ASSERT_EQ(0, use_and_free(self->heap, 32 * MIB));
+	ASSERT_TRUE(wait_for_clean_pool());
+	sleep(5);
+	EXPECT_LT(16 * MIB, read_pool().total);
+	for (int i = 5; i < AGE_SECONDS && read_pool().total; i++)
+		sleep(1);
+	pool = read_pool();
+	EXPECT_EQ(0U, pool.total);
+	EXPECT_EQ(pool.kept - self->before.kept, pool.gave_back - self->before.gave_back);
+}
+
+TEST_F_TIMEOUT(pool, is_part_of_available_memory, TIME_LIMIT)
+{
+	const __u64 before = meminfo_bytes("KReclaimable: %lld");
+	__u64 with, without;
+
+	ASSERT_EQ(0, use_and_free(self->heap, LARGE_BYTES));
+	ASSERT_LT(LARGE_BYTES / 2, read_pool().total);
+	with = meminfo_bytes("KReclaimable: %lld");
+	EXPECT_LT(read_pool().total - LARGE_BYTES / 8, with - before);
+	empty_pool();
+	ASSERT_TRUE(wait_for_pool(0));
+	without = meminfo_bytes("KReclaimable: %lld");
+	EXPECT_LT(LARGE_BYTES / 4, with - without);
+}
+
+TEST_F_TIMEOUT(pool, goes_back_when_caches_are_dropped, TIME_LIMIT)
+{
+	ASSERT_EQ(0, use_and_free(self->heap, LARGE_BYTES));
+	ASSERT_LT(LARGE_BYTES / 2, read_pool().total);
+	ASSERT_EQ(0, write_file(DROP_CACHES, "2"));
+	EXPECT_GE(LARGE_BYTES / 16, read_pool().total);
+}
+
+/* A child that touches @bytes, the first to be killed.  Returns what it ended with. */
+static int touch_memory(size_t bytes)
+{
+	const pid_t child = fork();
+	int status;
+	char *map;
+
+	if (!child) {
+		if (write_file("/proc/self/oom_score_adj", "1000"))
+			_exit(1);
+		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (map == MAP_FAILED)
+			_exit(1);
+		for (size_t at = 0; at < bytes; at += page_size())
+			map[at] = 1;
+		_exit(0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -1;
+	return status;
+}
+
+/*
+ * The bug, of another pool: freed memory waited for a thread, and the kernel killed
+ * for want of it.  Here a process takes nearly all memory, first without a pool, then
+ * while the pool has an eighth of it.
+ */
+TEST_F_TIMEOUT(pool, is_not_missed_by_a_hog, TIME_LIMIT)
+{
+	const long long kills = read_numbers("/proc/vmstat", "oom_kill %lld");
+	const __u64 total = meminfo_bytes("MemTotal: %lld");
+	__u64 wanted;
+
+	if (!may_fill_memory())
+		SKIP(return, NO_FILLING);
+	wanted = (meminfo_bytes("MemAvailable: %lld") - total / 32) & ~(page_size() - 1);
+	set_pool_max(0);
+	ASSERT_EQ(0, touch_memory(wanted));
+	set_pool_max(total / 4);
+	ASSERT_TRUE(wait_until_used(self->heap));
+	ASSERT_EQ(0, use_and_free(self->heap, page_align(total / 8)));
+	ASSERT_LT(total / 16, read_pool().total);
+	EXPECT_EQ(0, touch_memory(wanted));
+	EXPECT_EQ(kills, read_numbers("/proc/vmstat", "oom_kill %lld"));
+	TH_LOG("%llu KiB are left in the pool", read_pool().total / KIB);
+}
+
+/* The hog wants more than there is, and nothing is in the pool when it is killed. */
+TEST_F_TIMEOUT(pool, is_empty_before_anybody_is_killed, TIME_LIMIT)
+{
+	const __u64 total = meminfo_bytes("MemTotal: %lld");
+	int status;
+
+	if (!may_fill_memory())
+		SKIP(return, NO_FILLING);
+	set_pool_max(total / 4);
+	ASSERT_EQ(0, use_and_free(self->heap, page_align(total / 8)));
+	ASSERT_TRUE(wait_for_clean_pool());
+	ASSERT_LT(total / 16, read_pool().total);
+	status = touch_memory(total + meminfo_bytes("SwapTotal: %lld"));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	EXPECT_EQ(0U, read_pool().total);
+}
+
+/* Rounds of buffers of all sizes, some of which are held for a while. */
+static int mix_sizes(int heap, unsigned int seed)
+{
+	static const size_t sizes[] = {
+		SMALL_BYTES, 2 * SMALL_BYTES, MIB, 2 * MIB, 3 * MIB, 5 * MIB, 8 * MIB,
+	};
+	int held[MIXED_BUFFERS], ret = 0;
+
+	memset(held, -1, sizeof(held));
+	for (int round = 0; round < MIXED_ROUNDS && !ret; round++) {
+		const int i = rand_r(&seed) / 16 % MIXED_BUFFERS;
+
+		if (held[i] >= 0)
+			close(held[i]);
+		held[i] = heap_alloc(heap, sizes[rand_r(&seed) / 16 % ARRAY_SIZE(sizes)]);
+		if (held[i] < 0)
+			ret = -1;
+		/* The thread needs its time as well. */
+		if (round % 8 == 0)
+			usleep(1000);
+	}
+	for (int i = 0; i < MIXED_BUFFERS; i++)
+		close(held[i]);
+	return ret;
+}
+
+static int count_leaves(int heap, int test, struct dmabuf_vmap_result *res)
+{
+	const int dmabuf = heap_alloc(heap, LARGE_BYTES);
+	int ret;
+
+	if (dmabuf < 0)
+		return -1;
+	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_LEAVES, 0, res);
+	close(dmabuf);
+	return ret;
+}
+
+TEST_F_TIMEOUT(pool, keeps_buffers_contiguous, TIME_LIMIT)
+{
+	struct dmabuf_vmap_result fresh, mixed;
+	const int test = open_vmap_test();
+
+	if (test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	set_pool_max(0);
+	ASSERT_EQ(0, count_leaves(self->heap, test, &fresh));
+	set_pool_max(MAX_BYTES);
+	ASSERT_EQ(0, count_leaves(self->heap, test, &mixed));
+	ASSERT_EQ(0, mix_sizes(self->heap, 1));
+	ASSERT_EQ(0, count_leaves(self->heap, test, &mixed));
+	TH_LOG("fresh: %llu leaves, %u entries; then: %llu leaves, %u entries",
+	       leaf_count(&fresh), fresh.nents, leaf_count(&mixed), mixed.nents);
+	EXPECT_EQ(leaf_count(&fresh), leaf_count(&mixed));
+	close(test);
+}
+
+/* As far as the freezer goes; the thread goes on when all others do. */
+TEST_F_TIMEOUT(pool, survives_a_suspend, TIME_LIMIT)
+{
+	if (access(PM_TEST, W_OK))
+		SKIP(return, PM_TEST ": %s", strerror(errno));
+	ASSERT_EQ(0, use_and_free(self->heap, 32 * MIB));
+	ASSERT_EQ(0, write_file(PM_TEST, "freezer"));
+	EXPECT_EQ(0, write_file(PM_STATE, "mem"));
+	EXPECT_EQ(0, write_file(PM_TEST, "none"));
+	EXPECT_EQ(0, use_and_free(self->heap, 32 * MIB));
+	EXPECT_TRUE(wait_for_clean_pool());
+}
+
+TEST_HARNESS_MAIN
