@@ -35,7 +35,7 @@ KNOWN_ARCH := x86_64 arm64
 KNOWN_VARIANT := stock patched rfc
 KNOWN_ACCEL := auto tcg kvm
 KNOWN_SCOPE := all brief
-KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan mte numa ptdump
+KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan mte numa ptdump suspend
 KNOWN_V := 0 1
 KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps:, \
 	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch 2>/dev/null))
@@ -122,8 +122,8 @@ endif
 
 .PHONY: all
 all: plan kernels $(INITRAMFS)
-	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount wall
-	$(Q)scripts/report/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" all icount wall
+	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount life wall
+	$(Q)scripts/report/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" all icount life wall
 
 .PHONY: plan
 plan:
@@ -238,7 +238,7 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) scripts/guest/initramfs.sh $(wil
 		$(STOCK)/lib/test_vmalloc.ko
 
 .PHONY: bench
-BENCH_PARTS := icount runs sizes frag exporters iommu users wall wall-layouts wall-frag wall-users
+BENCH_PARTS := icount runs life sizes frag exporters iommu users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) bench
 	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" $(BENCH_PARTS)

@@ -28,7 +28,7 @@ OBJECTS=1720
 # A build of one variant, in MB
 SPACE=1500
 # Our files in a kernel, but for the KUnit tests
-COUNTED="vmap vma_map_sg system_heap system_heap_layout vmap_test vmap_test_attach vmap_test_layout vmap_test_user"
+COUNTED="vmap vma_map_sg system_heap system_heap_layout system_heap_pool vmap_test vmap_test_attach vmap_test_layout vmap_test_user"
 
 # kmake TARGET...: the kernel's own make, with nothing of ours in its way
 kmake() {

@@ -17,8 +17,8 @@ KERNEL=300		# the first
 NEXT_KERNEL=60		# from the compiler cache, but for what differs
 MODULES=60
 PROGRAMS=15
-BENCH=30
-CHECK=660
+BENCH=60
+CHECK=780
 CHECK_BRIEF=180
 CHECK_ONE=90
 

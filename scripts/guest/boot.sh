@@ -108,7 +108,17 @@ clock() {
 suites() {
 	case " $* " in
 	*" kunit "*) echo "kunit.enable=1 kunit.autorun=1" ;;
-	*" kselftest "*) echo "dma_heap.mem_accounting=1 init_on_alloc=0" ;;
+	*" kselftest "*) echo "dma_heap.mem_accounting=$(accounting "$@") init_on_alloc=0" ;;
+	esac
+}
+
+# accounting JOB...: what is charged goes past the pool of the heap, so the test of the
+# pool by itself wants none
+accounting() {
+	case " $* " in
+	*" -c "* | *" -t "*" -t "*) echo 1 ;;
+	*":heap_pool "*) echo 0 ;;
+	*) echo 1 ;;
 	esac
 }
 

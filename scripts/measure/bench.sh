@@ -5,6 +5,7 @@
 # PART: icount   buffers of the heap, layouts of memory, and lib/test_vmalloc.c
 #       runs     layouts of memory in runs of few pages
 #       sizes    how the cost grows up to 1 GiB, of buffers and of layouts
+#       life     the life of a buffer of memory that the heap has kept
 #       frag     buffers of memory that is in pieces
 #       exporters  buffers of the CMA heap and of udmabuf
 #       iommu    device mappings of heap buffers, behind an IOMMU, of kernels of a
@@ -54,6 +55,7 @@ jobs() {
 			run $tests/vmap_layouts -r 3 -e sg \
 			-b "65536,$(mib 1 8 1024 | paste -sd ,)" run 1m 64k 4k-scattered
 		;;
+	life) echo run $tests/heap_life -r 5 ;;
 	frag | wall-frag) echo run $tests/heap_frag -b ;;
 	exporters) echo run $tests/vmap_exporters -t maps_repeatedly ;;
 	iommu)

@@ -32,7 +32,7 @@ function of_stock(user, layout, op, bytes, part,    v, stock) {
 	stock = instructions(1, user, layout, op, bytes)
 	v = instructions(2, user, layout, op, bytes)
 	result(name_of(user, layout, op, bytes) ": " variant ", at most " \
-		(part == 1 ? "" : "1/" part " of ") "stock's " (stock == "" ? "none" : stock), v,
+		(part == 1 ? "" : part < 1 ? 1 / part " of " : "1/" part " of ") "stock's " (stock == "" ? "none" : stock), v,
 		v + 0 > 0 && v * part <= stock + 0)
 }
 
@@ -75,6 +75,22 @@ function user_space() {
 	at_most("kernel", "fresh", "munmap", SIZE, 40000)
 	at_most("kernel", "fresh", "fork", SIZE, 40000)
 	at_most("kernel", "fresh", "refault", SIZE, 5000)
+}
+
+# Of memory that the heap has kept: what is zero already costs next to nothing, and
+# nothing costs more than without
+function kept(whole, limit_alloc, limit_free) {
+	if (limit_alloc) {
+		at_most("kernel", "warm", "alloc", SIZE, limit_alloc)
+		at_most("kernel", "warm", "free", SIZE, limit_free)
+	} else {
+		of_stock("kernel", "warm", "alloc", SIZE, whole)
+		of_stock("kernel", "warm", "free", SIZE, 20)
+	}
+	of_stock("kernel", "warm", "life", SIZE, whole)
+	of_stock("kernel", "dirty", "alloc", SIZE, 1)
+	of_stock("kernel", "empty", "alloc", SIZE, 1 / 1.01)
+	of_stock("kernel", "warm", "alloc", PAGE, 1)
 }
 
 BEGIN {
@@ -125,12 +141,16 @@ END {
 			of_stock("kernel", "fresh", "mmap", PAGE, 1.12)
 			at_most("cma", "fresh", "vmap", SIZE, 8000)
 			at_most("udmabuf-huge", "fresh", "vmap", SIZE, 8000)
+			kept(200, 100000, 60000)
 		} else if (kernel == "7.3-x86_64") {
 			parts_of_stock(800, 8, 3)
+			kept(200)
 		} else if (kernel == "6.12-arm64") {
 			parts_of_stock(300, 8, 2)
+			kept(20)
 		} else {
 			parts_of_stock(400, 12, 2)
+			kept(20)
 		}
 		user_space()
 		of_stock("kernel", "fresh", "alloc", SIZE, 1)

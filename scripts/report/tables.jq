@@ -115,6 +115,13 @@ def markdown_rows:
 	["vmap, scattered pages", "sg", "4k-scattered", $size, "vmap"],
 	($ops[] | ["\($names[.] // .), fragmented memory", "kernel", "fragmented", $size, .]),
 	["vmap, fragmented memory", "kernel", "fragmented", $size, "vmap"],
+	["alloc, pool warm", "kernel", "warm", $size, "alloc"],
+	["alloc, pool dirty", "kernel", "dirty", $size, "alloc"],
+	["alloc, pool empty", "kernel", "empty", $size, "alloc"],
+	["free, to the pool", "kernel", "warm", $size, "free"],
+	["zeroing in the background", "kernel", "warm", $size, "worker"],
+	((65536, 8388608, $size) | ["life of a buffer, pool empty", "kernel", "empty", ., "life"],
+		["life of a buffer, pool warm", "kernel", "warm", ., "life"]),
 	["system_heap_vmap() in a vkms commit", "vkms-atomic", "fresh", $size, "heap-vmap"],
 	["vmap() of an array, blocks of 1 MiB", "pages", "order8", 104857600, "vmap"],
 	["ioremap(), the mapping", "ioremap", "block", 1048576, "vmap"],
@@ -129,7 +136,9 @@ def brief_rows:
 	["mmap", "kernel", "fresh", $size, "mmap"],
 	["munmap", "kernel", "fresh", $size, "munmap"],
 	["fork, with it", "kernel", "fresh", $size, "fork"],
-	["alloc", "kernel", "fresh", $size, "alloc"];
+	["alloc", "kernel", "fresh", $size, "alloc"],
+	["alloc, pool warm", "kernel", "warm", $size, "alloc"],
+	["life, pool warm", "kernel", "warm", $size, "life"];
 
 def measured($mode): any($all.results[]; .mode == $mode and .user == "kernel");
 def total($mode; $key): ratio(figure("stock"; $mode; $key).median; figure($last; $mode; $key).median);

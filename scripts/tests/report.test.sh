@@ -32,6 +32,12 @@ run_of() {
 		line kernel fresh refault $SIZE $((49000 * $3 / 100))
 		printf 'leaves\t%s\t0\t60\t0\t4\t4096\t3\n' $SIZE
 		if [ "$2" != wall ]; then
+			line kernel warm alloc $SIZE $((900000 * $3 / 100))
+			line kernel warm free $SIZE $((500000 * $3 / 100))
+			line kernel warm life $SIZE $((900000 * $3 / 100))
+			line kernel dirty alloc $SIZE $((900000 * $3 / 100))
+			line kernel empty alloc $SIZE $((900000 * $3 / 100))
+			line kernel warm alloc 4096 $((8000 * $3 / 100))
 			line sg 1m vmap $SIZE $((2800000 * $3 / 100))
 			line sg 64k vmap $SIZE $((3600000 * $3 / 100))
 			line sg 4k-scattered vmap $SIZE $((4000000 * $3 / 100))
@@ -62,6 +68,7 @@ runs() {
 	sed -i -e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}3000${tab}4000${tab}5000/" \
 		-e "s/vunmap${tab}$SIZE${tab}5${tab}.*/vunmap${tab}$SIZE${tab}5${tab}2000${tab}3000${tab}3500/" \
 		-e "s/\(${tab}\(cma\|udmabuf-huge\)${tab}fresh${tab}vmap${tab}$SIZE${tab}5\).*/\1${tab}7000${tab}8000${tab}8000/" \
+		-e "s/life${tab}$SIZE${tab}5${tab}.*/life${tab}$SIZE${tab}5${tab}4000${tab}4000${tab}4000/" \
 		$log/patched-bench-icount.port
 }
 
@@ -180,7 +187,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 26
+check "bounds: all kept" all_kept patched 32
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^ok .* 1m, vmap: patched, at most 1/4 of .* 2800000: 280000 ' bounds patched 7.3-arm64
@@ -214,6 +221,18 @@ check "bounds: a buffer of the CMA heap" \
 	breaks '128 MiB, buffer of the CMA heap, .*: patched, at most 8000: 8001 ' cma fresh vmap $SIZE 8001
 check "bounds: udmabuf of huge pages" \
 	breaks '128 MiB, udmabuf of huge pages, .*: patched, at most 8000: 8001 ' udmabuf-huge fresh vmap $SIZE 8001
+check "bounds: a buffer of memory that is zero already" \
+	breaks '.*, warm, alloc: patched, at most 100000: 100001 ' kernel warm alloc $SIZE 100001
+check "bounds: a buffer whose memory is kept" \
+	breaks '.*, warm, free: patched, at most 60000: 60001 ' kernel warm free $SIZE 60001
+check "bounds: the life of a buffer" \
+	breaks ".*, warm, life: patched, at most 1/200 of stock's 900000: 4501 " kernel warm life $SIZE 4501
+check "bounds: a buffer of memory that is still to be zeroed" \
+	breaks ".*, dirty, alloc: patched, at most stock's 900000: 900001 " kernel dirty alloc $SIZE 900001
+check "bounds: a buffer of other memory" \
+	breaks ".*, empty, alloc: patched, at most 1.01 of stock's 900000: 909001 " kernel empty alloc $SIZE 909001
+check "bounds: a buffer of one page" \
+	breaks "one page, .*, warm, alloc: patched, at most stock's 8000: 8001 " kernel warm alloc 4096 8001
 check "bounds: the RFC is slower than stock" \
 	breaks ".* 1m, vmap: rfc, at most stock's 2800000: 2800001 " sg 1m vmap $SIZE 2800001 rfc
 check "bounds: nothing measured" breaks '.*, at most 4000: 0 ' kernel fresh vmap $SIZE 0
