@@ -221,7 +221,7 @@ struct mixer {
 /* Small ones more often than large ones, and what is in between. */
 static size_t mixed_bytes(unsigned int *seed)
 {
-	static const unsigned short sizes[] = { 1, 1, 1, 1, 1, 2, 2, 3, 4, 7, 16, 33 };
+	static const unsigned short sizes[] = { 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 7, 17 };
 	const size_t bytes = sizes[rand_r(seed) / 16 % ARRAY_SIZE(sizes)] * SMALL_BYTES;
 
 	return rand_r(seed) / 16 % 4 ? bytes : bytes + page_size();
