@@ -106,21 +106,14 @@ static void map_pages(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 		set_pte_at(mm, addr, ptep, pte_mkspecial(pfn_pte(pfn, prot)));
 }
 
-/* Fill one page table, up to @end.  Not inlined: its loop needs the registers. */
-static noinline int map_table(struct mm_struct *mm, unsigned long addr,
-			      unsigned long end, struct sg_run *run,
-			      pgprot_t prot)
+/* Set @left PTEs.  Returns how many the runs do not reach.  Its loop needs the registers. */
+static noinline unsigned long fill_table(struct mm_struct *mm, unsigned long addr,
+					 pte_t *ptep, unsigned long left,
+					 struct sg_run *run, pgprot_t prot)
 {
-	unsigned long left = (end - addr) >> PAGE_SHIFT, nr;
-	pte_t *first, *ptep;
-	spinlock_t *ptl;	/* of the table */
+	unsigned long nr;
 
-	first = get_locked_pte(mm, addr, &ptl);
-	if (!first)
-		return -ENOMEM;
-
-	lazy_mmu_mode_enable();
-	for (ptep = first; left; left -= nr) {
+	for (; left; left -= nr) {
 		if (!run->nr_pages && !sg_run_next(run))
 			break;
 		nr = min(run->nr_pages, left);
@@ -129,17 +122,25 @@ static noinline int map_table(struct mm_struct *mm, unsigned long addr,
 		addr += nr << PAGE_SHIFT;
 		ptep += nr;
 	}
-	lazy_mmu_mode_disable();
-	pte_unmap_unlock(first, ptl);
-	return left ? -ENXIO : 0;
+	return left;
 }
 
-static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
+/* Fill one page table, up to @end. */
+static int map_table(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+		     unsigned long end, struct sg_run *run, pgprot_t prot)
 {
-	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
-	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
+	unsigned long left;
+	spinlock_t *ptl;	/* of the table */
+	pte_t *ptep;
 
-	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+	ptep = pte_alloc_map_lock(mm, pmd, addr, &ptl);
+	if (!ptep)
+		return -ENOMEM;
+	lazy_mmu_mode_enable();
+	left = fill_table(mm, addr, ptep, (end - addr) >> PAGE_SHIFT, run, prot);
+	lazy_mmu_mode_disable();
+	pte_unmap_unlock(ptep, ptl);
+	return left ? -ENXIO : 0;
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -198,37 +199,35 @@ static bool set_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 
 #endif /* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
 
-/*
- * Map by a leaf what is from @addr to @end.  Returns 0, -ENOMEM, or -EAGAIN if it has
- * to be PTEs.
- */
-static int map_leaf(struct vm_area_struct *vma, unsigned long addr,
-		    unsigned long end, struct sg_run *run, pgprot_t prot)
+/* Map by a leaf what is from @addr to @end, if that can be. */
+static bool map_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
+		     unsigned long end, struct sg_run *run, pgprot_t prot)
 {
-	pmd_t *pmd;
-
-	if (end - addr != PMD_SIZE)
-		return -EAGAIN;
-	if (!run->nr_pages && !sg_run_next(run))
-		return -ENXIO;
-	if (run->nr_pages < PMD_PAGES || run->pfn % PMD_PAGES)
-		return -EAGAIN;
-
-	pmd = alloc_pmd(vma->vm_mm, addr);
-	if (!pmd)
-		return -ENOMEM;
-	if (!set_leaf(vma, pmd, addr, run->pfn, prot, false))
-		return -EAGAIN;
+	if (end - addr != PMD_SIZE || (!run->nr_pages && !sg_run_next(run)))
+		return false;
+	if (run->nr_pages < PMD_PAGES || run->pfn % PMD_PAGES ||
+	    !set_leaf(vma, pmd, addr, run->pfn, prot, false))
+		return false;
 	sg_run_skip(run, PMD_PAGES);
-	return 0;
+	return true;
+}
+
+static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
+	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
+
+	return pud ? pmd_alloc(mm, pud, addr) : NULL;
 }
 
 static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 		    struct sg_run *run, pgprot_t prot)
 {
+	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr, next;
 	bool leaves;
 	int err = 0;
+	pmd_t *pmd;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	flush_cache_range(vma, vma->vm_start, vma->vm_end);
@@ -236,9 +235,11 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 	prot = vma_prot(vma, prot);
 	for (addr = vma->vm_start; !err && addr != vma->vm_end; addr = next) {
 		next = pmd_addr_end(addr, vma->vm_end);
-		err = leaves ? map_leaf(vma, addr, next, run, prot) : -EAGAIN;
-		if (err == -EAGAIN)
-			err = map_table(vma->vm_mm, addr, next, run, prot);
+		pmd = alloc_pmd(mm, addr);
+		if (!pmd)
+			err = -ENOMEM;
+		else if (!leaves || !map_leaf(vma, pmd, addr, next, run, prot))
+			err = map_table(mm, pmd, addr, next, run, prot);
 	}
 	/*
 	 * No page is referenced, and the caller may free them all.  Leaves have to
@@ -255,7 +256,7 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 			unsigned long pfn, unsigned long nr_pages, pgprot_t prot)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	const unsigned long end = pfn + nr_pages;
+	pte_t pte = pte_mkspecial(pfn_pte(pfn, prot));
 	pte_t *first, *ptep;
 	spinlock_t *ptl;	/* of the table */
 
@@ -265,10 +266,10 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 	if (!first)
 		return;		/* a leaf by now, or nothing again */
 	lazy_mmu_mode_enable();
-	for (ptep = first; pfn != end; pfn++, ptep++, addr += PAGE_SIZE) {
+	for (ptep = first; nr_pages; nr_pages--, ptep++, addr += PAGE_SIZE) {
 		if (pte_none(ptep_get(ptep)))
-			set_pte_at(mm, addr, ptep,
-				   pte_mkspecial(pfn_pte(pfn, prot)));
+			set_pte_at(mm, addr, ptep, pte);
+		pte = pte_next_pfn(pte);
 	}
 	lazy_mmu_mode_disable();
 	pte_unmap_unlock(first, ptl);
