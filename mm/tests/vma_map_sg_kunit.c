@@ -13,8 +13,11 @@
 #include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
+#include <linux/shm.h>
 
 #define PMD_PAGES	(PMD_SIZE >> PAGE_SHIFT)
+/* Of an address that is not at the start of a table, and that a shared mapping may have. */
+#define SOME_PAGES	(3 * (SHMLBA >> PAGE_SHIFT))
 /* Enough for a table of several pieces. */
 #define ENTRIES		300
 
@@ -104,18 +107,19 @@ static const struct vm_operations_struct importer_ops = {
 	.fault = no_fault, .huge_fault = no_huge_fault, .close = no_close,
 };
 
-/* A mapping of this thread, @skip pages behind a multiple of PMD_SIZE. */
+/* A mapping of this thread, @skip pages behind where a page table starts. */
 static struct vm_area_struct *new_vma(struct kunit *test, unsigned long nr_pages,
 				      unsigned long skip, unsigned long flags)
 {
-	const unsigned long bytes = nr_pages << PAGE_SHIFT;
-	unsigned long addr;
+	const unsigned long bytes = nr_pages << PAGE_SHIFT, before = skip << PAGE_SHIFT;
+	const unsigned long align = max_t(unsigned long, PMD_SIZE, SHMLBA);
 	struct vm_area_struct *vma;
+	unsigned long addr;
 
-	addr = kunit_vm_mmap(test, NULL, 0, bytes + 2 * PMD_SIZE, PROT_NONE,
+	addr = kunit_vm_mmap(test, NULL, 0, bytes + before + align, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	KUNIT_ASSERT_TRUE(test, addr && !IS_ERR_VALUE(addr));
-	addr = ALIGN(addr, PMD_SIZE) + (skip << PAGE_SHIFT);
+	addr = ALIGN(addr, align) + before;
 	KUNIT_ASSERT_EQ(test, addr,
 			kunit_vm_mmap(test, NULL, addr, bytes, PROT_READ | PROT_WRITE,
 				      flags | MAP_ANONYMOUS | MAP_FIXED, 0));
@@ -200,7 +204,7 @@ static void maps_from_any_page_on(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(pgoffs); i++) {
 		const unsigned long nr_pages = memory_pages(mem) - pgoffs[i];
-		struct vm_area_struct *vma = new_vma(test, nr_pages, 3, MAP_SHARED);
+		struct vm_area_struct *vma = new_vma(test, nr_pages, SOME_PAGES, MAP_SHARED);
 
 		KUNIT_ASSERT_EQ(test, map(vma, NULL, mem, pgoffs[i], vma->vm_page_prot), 0);
 		expect_pages(test, vma, mem, pgoffs[i]);
