@@ -257,8 +257,10 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	pte_t pte = pte_mkspecial(pfn_pte(pfn, prot));
+	const unsigned long start = addr;
 	pte_t *first, *ptep;
 	spinlock_t *ptl;	/* of the table */
+	unsigned long i;
 
 	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
 		pmd_install(mm, vmf->pmd, &vmf->prealloc_pte);
@@ -266,11 +268,12 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 	if (!first)
 		return;		/* a leaf by now, or nothing again */
 	lazy_mmu_mode_enable();
-	for (ptep = first; nr_pages; nr_pages--, ptep++, addr += PAGE_SIZE) {
+	for (i = 0, ptep = first; i < nr_pages; i++, ptep++, addr += PAGE_SIZE) {
 		if (pte_none(ptep_get(ptep)))
 			set_pte_at(mm, addr, ptep, pte);
 		pte = pte_next_pfn(pte);
 	}
+	update_mmu_cache_range(vmf, vmf->vma, start, first, nr_pages);
 	lazy_mmu_mode_disable();
 	pte_unmap_unlock(first, ptl);
 }
@@ -340,8 +343,8 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
  * written, and any mapping without an MMU, must lie within one entry.
  *
  * Where @vma has a ->huge_fault() that calls vmf_map_leaf(), as its ->fault() does,
- * and no ->close(), what is aligned to PMD_SIZE in user space, in memory and in the table is mapped
- * by PMD leaves.
+ * and no ->close(), what is aligned to PMD_SIZE in user space, in memory and in the
+ * table is mapped by PMD leaves.
  *
  * The memory type is taken from @prot, and not looked up as remap_pfn_range()
  * does on x86: who has changed that of the pages knows it.

@@ -60,7 +60,6 @@
 #include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
-#include <linux/memory.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/moduleparam.h>
@@ -142,7 +141,6 @@ struct pool_node {
  * @pages: pages in the pool, or about to be
  * @max_pages: the cap; ULONG_MAX until the default is known
  * @zeroing: tasks that zero a block for a buffer
- * @going_offline: some memory is about to be removed, so keep none
  * @worker: the thread
  * @zero_work: zeroes what is dirty
  * @age_work: gives back what is old
@@ -152,7 +150,6 @@ struct heap_pool {
 	atomic_long_t pages;
 	unsigned long max_pages;
 	atomic_t zeroing;
-	bool going_offline;
 	struct kthread_worker *worker;
 	struct kthread_delayed_work zero_work;
 	struct kthread_delayed_work age_work;
@@ -162,9 +159,15 @@ static struct heap_pool pool = {
 	.max_pages = ULONG_MAX,
 };
 
+/* The heap is there before its pool: with the nodes, all the rest is seen. */
+static struct pool_node *pool_nodes(void)
+{
+	return smp_load_acquire(&pool.nodes);
+}
+
 static unsigned long pool_limit(void)
 {
-	return READ_ONCE(pool.going_offline) ? 0 : READ_ONCE(pool.max_pages);
+	return READ_ONCE(pool.max_pages);
 }
 
 static unsigned long pool_pages(void)
@@ -541,7 +544,7 @@ static bool pool_keep(struct page *page, unsigned int order)
 {
 	struct pool_node *node;
 
-	if (!pool.nodes || !pool_may_keep(page))
+	if (!pool_nodes() || !pool_may_keep(page))
 		return false;
 	node = &pool.nodes[page_to_nid(page)];
 	if (pool_is_short(node) || !pool_reserve(1UL << order))
@@ -570,7 +573,7 @@ static struct pool_node *pool_node_for(gfp_t gfp)
 {
 	const int nid = numa_mem_id();
 
-	if (!pool.nodes || !pool_limit() || gfp & __GFP_ACCOUNT)
+	if (!pool_nodes() || !pool_limit() || gfp & __GFP_ACCOUNT)
 		return NULL;
 #ifdef CONFIG_NUMA
 	if (current->mempolicy)
@@ -679,29 +682,12 @@ static unsigned long pool_shrinker_scan(struct shrinker *shrinker,
 	return done ?: SHRINK_STOP;
 }
 
-/* Memory that is about to be removed must not be in the pool, nor get there. */
-static int pool_memory_callback(struct notifier_block *nb, unsigned long action,
-				void *arg)
-{
-	switch (action) {
-	case MEM_GOING_OFFLINE:
-		WRITE_ONCE(pool.going_offline, true);
-		pool_trim();
-		break;
-	case MEM_OFFLINE:
-	case MEM_CANCEL_OFFLINE:
-		WRITE_ONCE(pool.going_offline, false);
-		break;
-	}
-	return NOTIFY_OK;
-}
-
 VISIBLE_IF_KUNIT unsigned long heap_pool_set_max(unsigned long nr_pages)
 {
 	const unsigned long before = READ_ONCE(pool.max_pages);
 
 	WRITE_ONCE(pool.max_pages, nr_pages);
-	if (pool.nodes) {
+	if (pool_nodes()) {
 		pool_trim();
 		heap_pool_queue_work();
 	}
@@ -802,6 +788,8 @@ static struct kthread_worker *__init pool_create_worker(void)
 /**
  * system_heap_pool_init() - begin to keep memory
  *
+ * There is no way back, so that the heap has to be there already.
+ *
  * If that fails, all memory comes from the page allocator and goes back to it.
  */
 void __init system_heap_pool_init(void)
@@ -817,9 +805,8 @@ void __init system_heap_pool_init(void)
 		pool.max_pages = totalram_pages() / POOL_DEFAULT_SHARE;
 	kthread_init_delayed_work(&pool.zero_work, pool_zero_work);
 	kthread_init_delayed_work(&pool.age_work, pool_age_work);
-	pool.nodes = nodes;
+	smp_store_release(&pool.nodes, nodes);
 	shrinker_register(shrinker);
-	hotplug_memory_notifier(pool_memory_callback, DEFAULT_CALLBACK_PRI);
 	debugfs_create_file("dma_heap_pool", 0444, NULL, NULL, &pool_stats_fops);
 	return;
 
