@@ -563,32 +563,77 @@ static double limit_of(const char *stage)
 }
 
 /*
- * For how many seconds QEMU was ready to run and had no CPU: the most of any of its
- * threads so far, 0 where the kernel does not say.
+ * What QEMU's threads had of the CPUs, as far as the kernel says.  What a thread has
+ * waited is counted when it gets a CPU, and not before.
  */
-static double waited_for_cpu(void)
+struct cpu_use {
+	double waited;			/* seconds: ready to run, without a CPU; the most of any */
+	unsigned long long ran;		/* nanoseconds, of all */
+	bool ready;			/* one runs, or waits for a CPU */
+};
+
+static void add_thread(struct cpu_use *use, const char *tid)
 {
-	static double most;
-	char path[64 + NAME_MAX];
-	const struct dirent *e;
-	unsigned long long ns;
-	DIR *tasks;
+	unsigned long long ran, waited;
+	char path[64 + NAME_MAX], state;
 	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", qemu.pid, tid);
+	in = fopen(path, "re");
+	if (!in)
+		return;
+	if (fscanf(in, "%llu %llu", &ran, &waited) == 2) {
+		use->ran += ran;
+		if (waited / 1e9 > use->waited)
+			use->waited = waited / 1e9;
+	}
+	fclose(in);
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", qemu.pid, tid);
+	in = fopen(path, "re");
+	if (!in)
+		return;
+	if (fscanf(in, "%*[^)]) %c", &state) == 1 && state == 'R')
+		use->ready = true;
+	fclose(in);
+}
+
+static struct cpu_use cpu_use(void)
+{
+	struct cpu_use use = {};
+	const struct dirent *e;
+	char path[64];
+	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", qemu.pid);
 	tasks = opendir(path);
 	while (tasks && (e = readdir(tasks))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", qemu.pid, e->d_name);
-		in = *e->d_name == '.' ? NULL : fopen(path, "re");
-		if (!in)
-			continue;
-		if (fscanf(in, "%*u %llu", &ns) == 1 && ns / 1e9 > most)
-			most = ns / 1e9;
-		fclose(in);
+		if (*e->d_name != '.')
+			add_thread(&use, e->d_name);
 	}
 	if (tasks)
 		closedir(tasks);
+	return use;
+}
+
+/* For how many seconds QEMU was ready to run and had no CPU, so far. */
+static double waited_for_cpu(void)
+{
+	static double most;
+	const double waited = cpu_use().waited;
+
+	if (waited > most)
+		most = waited;
 	return most;
+}
+
+/* QEMU waits for a CPU right now: it is ready, and does not get on. */
+static bool waits_for_cpu(void)
+{
+	const struct cpu_use before = cpu_use();
+
+	poll(NULL, 0, TICK_MS);
+	return before.ready && cpu_use().ran == before.ran;
 }
 
 /* A machine that is busy with other things is no guest that hangs. */
@@ -597,6 +642,7 @@ static bool is_over(double limit)
 	const double passed = now() - guest.since;
 
 	return limit > 0 && passed > limit &&
+	       passed - (waited_for_cpu() - guest.waited) > limit && !waits_for_cpu() &&
 	       passed - (waited_for_cpu() - guest.waited) > limit;
 }
 
