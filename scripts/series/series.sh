@@ -247,6 +247,8 @@ esac
 exec 9>"$src/.series.lock"
 flock 9
 version=$(make -s -C "$pristine" kernelversion)
+# All that is refused is said at once, not patch by patch
+"$top/scripts/source/overlay.sh" "$series" patched --check
 author
 pristine_repo
 commit_patches

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # overlay.sh SERIES VARIANT: make $OUT/src/$TREE/VARIANT what overlay.list says
 # overlay.sh SERIES VARIANT --entries: print that, a kind and a file per line
+# overlay.sh SERIES VARIANT --check: only say whether it can be made
 #
 # The tree is hard-linked from pristine, so nothing is ever written through a
 # file of it: what differs is replaced by a rename.  What does not differ keeps
@@ -101,6 +102,11 @@ accept() {
 	esac
 }
 
+# advice: what ACCEPT has to be: what it is, and what was refused
+advice() {
+	echo "${ACCEPT-}" | tr -s ' ' '\n' | sed '/^$/d' | sort -u - "$work/refused" | paste -sd ' '
+}
+
 # check_known WHAT: ours replaces it, and with it any fix that is in it
 check_known() {
 	text_of "$pristine" "$1" >"$work/theirs"
@@ -178,7 +184,7 @@ add() {
 compute() {
 	each add
 	[ ! -e "$work/refused" ] || die "$tree: not what ours was made for, see above;" \
-		"if none of it is missed: ACCEPT=\"$(sort -u "$work/refused" | paste -sd ' ')\""
+		"if none of it is missed: ACCEPT=\"$(advice)\""
 	sort -u "$work/list" -o "$work/list"
 }
 
@@ -266,8 +272,10 @@ finish() {
 	[ ! -e "$work/accepted" ] || sort -u "$work/accepted" >"$dst/.overlay-accepted"
 }
 
-[ $# = 2 ] || [ "$*" = "$1 ${2-} --entries" ] ||
-	die "usage: overlay.sh SERIES VARIANT [--entries]"
+case $#${3-} in
+2 | 3--entries | 3--check) ;;
+*) die "usage: overlay.sh SERIES VARIANT [--entries|--check]" ;;
+esac
 series=$1
 variant=$2
 tree=${TREE:-$series}
@@ -280,7 +288,7 @@ cut -d '#' -f 1 "$manifest" | grep -qE "(^|,)${variant}[, 	]" ||
 	die "$variant: no such variant in ${manifest##*/}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if [ $# = 3 ]; then
+if [ "${3-}" = --entries ]; then
 	each echo
 	exit
 fi
@@ -288,6 +296,7 @@ fi
 mkdir "$work/tree"
 : >"$work/list"
 compute
+[ $# = 2 ] || exit 0
 link_tree
 follow_pristine
 install_overlay

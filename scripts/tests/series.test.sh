@@ -90,6 +90,24 @@ check "nobody has signed them" eval '! grep -qi "^signed-off" out.d/series/6.12/
 check "the cover letter: subject, version, base" eval 'patch_says 0000 "^Subject: .*a walk$" &&
 	patch_says 0000 "^Of 6.12.0.$" && patch_says 0000 "^base-commit: [0-9a-f]\{40\}$"'
 
+# A tree that differs in what two patches bring
+differs=out.d/src/6.12-mine
+mkdir $differs
+cp -a $pristine $differs/
+sed -i 's/^int old.*/&\n\/\/ fixed/' $differs/pristine/mm/vmalloc.c
+sed -i '1i fixed' $differs/pristine/mm/heap.c
+names='mm/heap.c mm/vmalloc.c:old'
+own() {
+	TREE=6.12-mine ACCEPT=$1 series x86_64
+}
+
+# refused_at_once: all that differs, though it is in two patches
+refused_at_once() {
+	run own ''
+	[ "$got" != 0 ] && tail -n 1 out | grep -q ": ACCEPT=\"$names\"\$"
+}
+check "all that differs is said at once" refused_at_once
+
 echo new >repo/mm/new.c
 echo 'patched file mm/new.c' >>repo/scripts/source/overlay.list
 check "a file that is in no patch" refuses '^series: scripts/series: in no patch: mm/new.c$' series --count
