@@ -139,15 +139,16 @@ show_outcomes() {
 	find "$@" -name '*.outcome' -exec cat {} +
 }
 
-# accepted: the file of what ACCEPT let ours replace in the patched kernel; see overlay.sh
+# accepted [VARIANT]: the file of what ACCEPT let ours replace in the patched kernel, or
+# in another; see overlay.sh
 accepted() {
-	echo "$OUT/src/${TREE:-$series}/patched/.overlay-accepted"
+	echo "$OUT/src/${TREE:-$series}/${1:-patched}/.overlay-accepted"
 }
 
-# show_accepted: so that no verdict is without it
+# show_accepted [VARIANT]: so that no verdict is without it
 show_accepted() {
-	[ ! -s "$(accepted)" ] ||
-		say "accepted, and not what ours was made for: $(paste -sd ' ' "$(accepted)")"
+	[ ! -s "$(accepted "$@")" ] ||
+		say "accepted, and not what ours was made for: $(paste -sd ' ' "$(accepted "$@")")"
 }
 
 # flavour_says FIELD VARIANT: the values of lines "#: FIELD: VALUE" in the fragments

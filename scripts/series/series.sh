@@ -170,16 +170,27 @@ one_page() {
 	echo "${one_page:-*** not measured ***}"
 }
 
+# accepted_text: the part of the cover letter about it, if there is any
+accepted_text() {
+	[ -s "$(accepted series)" ] || return 0
+	echo
+	echo "That tree differs from what this was made for, and may lose a fix, in:"
+	echo
+	sed 's/^/- /' "$(accepted series)"
+}
+
 cover() {
 	package=
 	[ -n "${KERNEL_SRC-}" ] || package=", as in Debian's linux-source-$series"
 	measured >"$work/measured"
+	accepted_text >"$work/accepted"
 	moved=$(in_repo "$src/series" log --format= --numstat --grep='move functions' base..series |
 		awk '{ n += $2 } END { print n }')
 	sed -e '/^#/d' -e "s/@VERSION@/$version/" -e "s/@PACKAGE@/$package/" \
 		-e "s/@MOVED@/$moved/; s/@LINES@/$(wc -l <"$src/series/mm/vmap.c")/" \
 		-e "s/@ONE_PAGE@/$(one_page)/" \
-		-e "/^@MEASURED@/{r $work/measured" -e 'd}' "$top/scripts/series/cover"
+		-e "/^@MEASURED@/{r $work/measured" -e 'd}' \
+		-e "/^@ACCEPTED@/{r $work/accepted" -e 'd}' "$top/scripts/series/cover"
 }
 
 # base_of_theirs: what KERNEL_SRC calls the commit that ours is a copy of
@@ -213,8 +224,14 @@ write_patches() {
 		--base=base --subject-prefix="$prefix" --no-signature -o "$work/out" base..series
 	base_of_theirs
 	mkdir -p "$OUT/series"
-	rm -rf "$OUT/series/$tree"
 	mv "$work/out" "$OUT/series/$tree" || die "$OUT/series/$tree: $(or_full "cannot be written")"
+}
+
+# git_am: what applies them to the tree that they are for
+git_am() {
+	their_tree=TREE
+	[ ! -e "${KERNEL_SRC:-/nonexistent}/.git" ] || their_tree=$KERNEL_SRC
+	echo "git -C $their_tree am --empty=drop $OUT/series/$tree/*.patch"
 }
 
 HEAP=drivers/dma-buf/heaps/system_heap.c
@@ -243,6 +260,8 @@ case $arch in
 	exit
 	;;
 esac
+# If this one is refused, nobody shall take another for it
+rm -rf "$OUT/series/$tree"
 [ -d "$pristine" ] || die "$pristine: not there, run scripts/source/fetch.sh $series"
 exec 9>"$src/.series.lock"
 flock 9
@@ -254,3 +273,6 @@ pristine_repo
 commit_patches
 write_patches
 say "$count patches: $OUT/series/$tree"
+show_accepted series
+echo "To apply them:"
+git_am

@@ -54,7 +54,7 @@ printf '%s\n' 'mm: fast' '' 'Why.' --- scripts/series/steps/25-fast.patch >repo/
 printf '%s\n' 'mm: faster' '' 'Why.' --- scripts/series/steps/26-faster.patch >repo/scripts/series/26-faster
 printf '%s\n' 'heap: ours' '' 'Why.' --- 'mm/h*.c' >repo/scripts/series/30-heap
 printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/scripts/series/40-none
-printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ >repo/scripts/series/cover
+printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ @ACCEPTED@ >repo/scripts/series/cover
 
 series() {
 	OUT=$tmp/out.d repo/scripts/series/series.sh 6.12 "$@"
@@ -70,6 +70,11 @@ patch_says() {
 	grep -q -e "$2" out.d/series/6.12/"$1"-*.patch
 }
 
+# last_line ERE: of what was printed
+last_line() {
+	tail -n 1 out | grep -qx -e "$1"
+}
+
 check "patches that have files here" prints '^7$' series --count
 check "the file begins as its head" tree_has 1 'head\n' mm/vmap.c
 check "what is to move is where it was" tree_has 1 "$(cat $pristine/mm/vmalloc.c)\n" mm/vmalloc.c
@@ -83,6 +88,8 @@ check "one that the next one changes" tree_has 5 "$(cat fast)\n" mm/vmap.c
 check "the last step makes our file" tree_has 6 "$(cat repo/mm/vmap.c)\n" mm/vmap.c
 check "all patches" tree_has 7 'ours\n' mm/heap.c
 check "writes them" prints '^series: 7 patches: ' series x86_64
+check "and says how they are applied, last" last_line \
+	"git -C TREE am --empty=drop $tmp/out.d/series/6.12/\*.patch"
 check "the walk has what is not in a step" patch_says 0003 '^+end$'
 check "a step adds the rest alone" eval 'patch_says 0004 "^+sg$" && ! patch_says 0004 "^+end$"'
 check "no comment of ours is in them" eval '! grep -q "for tests" out.d/series/6.12/*'
@@ -106,7 +113,28 @@ refused_at_once() {
 	run own ''
 	[ "$got" != 0 ] && tail -n 1 out | grep -q ": ACCEPT=\"$names\"\$"
 }
+
+# written_if_accepted: and nobody who gets them is not told
+written_if_accepted() {
+	prints "^series: accepted, and not what ours was made for: $names\$" own "$names" &&
+		printf '%s\n' '- mm/heap.c' '- mm/vmalloc.c:old' >want &&
+		grep '^- ' out.d/series/6.12-mine/0000-* | diff - want >out
+}
+
+# of_git_tree: of KERNEL_SRC, which is one
+of_git_tree() {
+	git init -q theirs.d
+	git -C theirs.d -c user.name=a -c user.email=a@localhost commit -q --allow-empty -m a
+	KERNEL_SRC=$tmp/theirs.d run own "$names"
+	last_line "git -C $tmp/theirs.d am --empty=drop $tmp/out.d/series/6.12-mine/\*.patch"
+}
+
+check "nothing is accepted, and the cover letter says nothing of it" \
+	eval '! grep -qi accept out.d/series/6.12/0000-*'
+check "what is accepted is said, also by the cover letter" written_if_accepted
+check "git am on a tree of somebody's own" of_git_tree
 check "all that differs is said at once" refused_at_once
+check "who is refused has no series of before" [ ! -e out.d/series/6.12-mine ]
 
 echo new >repo/mm/new.c
 echo 'patched file mm/new.c' >>repo/scripts/source/overlay.list
