@@ -122,6 +122,19 @@ static int user_follow_start(struct follow_pfnmap_args *args, bool write,
 	return -EACCES;
 }
 
+/* Whether an entry, of a table or a leaf, is for write-combined memory. */
+static bool combines(pgprot_t prot)
+{
+#ifdef CONFIG_X86
+	/* Not the bit that is a part of this in a PTE, and the size in a leaf. */
+	const u64 mask = _PAGE_PWT | _PAGE_PCD;
+#else
+	const u64 mask = U64_MAX;
+#endif
+
+	return !((pgprot_val(pgprot_writecombine(prot)) ^ pgprot_val(prot)) & mask);
+}
+
 /* Look at the page at @addr, which has to be page @i of those asked for. */
 static int user_follow(struct mm_struct *mm, struct dmabuf_vmap_follow *follow,
 		       unsigned long addr, u64 i)
@@ -140,8 +153,7 @@ static int user_follow(struct mm_struct *mm, struct dmabuf_vmap_follow *follow,
 	if (READ_ONCE(*word) != (unsigned long)(follow->first + i))
 		follow->bad_pages++;
 	kunmap_local(word);
-	if (pgprot_val(pgprot_writecombine(args.pgprot)) == pgprot_val(args.pgprot))
-		follow->combined++;
+	follow->combined += combines(args.pgprot);
 	follow_pfnmap_end(&args);
 	return 0;
 }
