@@ -33,7 +33,9 @@
 #define DEBUG		"/sys/kernel/debug/"
 #define KMSG		"/dev/kmsg"
 /* Warns once of an exporter that fails, as few may where page tables are there already. */
-#define KNOWN_WARNING	"dma_buf_vmap"
+#define VMAP_WARNING	"dma_buf_vmap"
+/* For the stack of the new process. */
+#define STACK_WARNING	"vmalloc error: size "
 
 /**
  * struct state - all that a request needs, and what it leaves
@@ -386,28 +388,28 @@ FIXTURE_VARIANT(request)
 	enum exporter exporter;
 	size_t bytes;			/* 0: one page */
 	const struct request *request;
-	bool warns;			/* may have a dma_buf_vmap() that fails */
+	const char *warning;		/* that may come of it, or NULL */
 };
 
-FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, false };
-FIXTURE_VARIANT_ADD(request, alloc) { SYSTEM, LARGE_BYTES, &alloc_request, false };
-FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, false };
-FIXTURE_VARIANT_ADD(request, release) { SYSTEM, LARGE_BYTES, &release_request, false };
-FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, false };
-FIXTURE_VARIANT_ADD(request, split) { SYSTEM, LARGE_BYTES, &split_request, false };
-FIXTURE_VARIANT_ADD(request, fork) { SYSTEM, LARGE_BYTES, &fork_request, false };
-FIXTURE_VARIANT_ADD(request, vmap_page) { SYSTEM, 0, &hold_request, true };
-FIXTURE_VARIANT_ADD(request, vmap) { SYSTEM, LARGE_BYTES, &hold_request, true };
-FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, LARGE_BYTES, &hold_request, true };
-FIXTURE_VARIANT_ADD(request, vmap_udmabuf) { UDMABUF, IMPORT_BYTES, &hold_request, true };
-FIXTURE_VARIANT_ADD(request, attach) { SYSTEM, LARGE_BYTES, &attach_request, true };
-FIXTURE_VARIANT_ADD(request, attach_udmabuf) { UDMABUF, MIB, &attach_request, true };
-FIXTURE_VARIANT_ADD(request, vmap_sg) { SYSTEM, 0, &layout_sg_request, false };
-FIXTURE_VARIANT_ADD(request, vmap_pages) { SYSTEM, 0, &layout_pages_request, false };
-FIXTURE_VARIANT_ADD(request, vgem) { SYSTEM, IMPORT_BYTES, &vgem_request, false };
-FIXTURE_VARIANT_ADD(request, vkms) { SYSTEM, LARGE_BYTES, &vkms_request, true };
-FIXTURE_VARIANT_ADD(request, v4l2) { SYSTEM, LARGE_BYTES, &encoder_request, true };
-FIXTURE_VARIANT_ADD(request, v4l2_contig) { SYSTEM, 64 * KIB, &contig_request, false };
+FIXTURE_VARIANT_ADD(request, alloc_page) { SYSTEM, 0, &alloc_request, NULL };
+FIXTURE_VARIANT_ADD(request, alloc) { SYSTEM, LARGE_BYTES, &alloc_request, NULL };
+FIXTURE_VARIANT_ADD(request, alloc_cma) { CMA, IMPORT_BYTES, &alloc_request, NULL };
+FIXTURE_VARIANT_ADD(request, release) { SYSTEM, LARGE_BYTES, &release_request, NULL };
+FIXTURE_VARIANT_ADD(request, mmap) { SYSTEM, LARGE_BYTES, &mmap_request, NULL };
+FIXTURE_VARIANT_ADD(request, split) { SYSTEM, LARGE_BYTES, &split_request, NULL };
+FIXTURE_VARIANT_ADD(request, fork) { SYSTEM, LARGE_BYTES, &fork_request, STACK_WARNING };
+FIXTURE_VARIANT_ADD(request, vmap_page) { SYSTEM, 0, &hold_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, vmap) { SYSTEM, LARGE_BYTES, &hold_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, vmap_cma) { CMA, LARGE_BYTES, &hold_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, vmap_udmabuf) { UDMABUF, IMPORT_BYTES, &hold_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, attach) { SYSTEM, LARGE_BYTES, &attach_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, attach_udmabuf) { UDMABUF, MIB, &attach_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, vmap_sg) { SYSTEM, 0, &layout_sg_request, NULL };
+FIXTURE_VARIANT_ADD(request, vmap_pages) { SYSTEM, 0, &layout_pages_request, NULL };
+FIXTURE_VARIANT_ADD(request, vgem) { SYSTEM, IMPORT_BYTES, &vgem_request, NULL };
+FIXTURE_VARIANT_ADD(request, vkms) { SYSTEM, LARGE_BYTES, &vkms_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, v4l2) { SYSTEM, LARGE_BYTES, &encoder_request, VMAP_WARNING };
+FIXTURE_VARIANT_ADD(request, v4l2_contig) { SYSTEM, 64 * KIB, &contig_request, NULL };
 
 /* Of what can fail, all, and each says where. */
 static int allow_faults(void)
@@ -471,6 +473,7 @@ static int make_dmabuf(struct state *s, const struct request *request)
 FIXTURE_SETUP(request)
 {
 	struct state *s = &self->s;
+	char text[LINE_BYTES];
 
 	*s = (struct state){
 		.fail_nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC),
@@ -494,15 +497,19 @@ FIXTURE_SETUP(request)
 		SKIP(return, "no such user: %s", strerror(errno));
 	trace_faults(true);
 	write_file(DEBUG "clear_warn_once", "1");
-	if (variant->warns)
-		write_file(KMSG, "<6>guest: @@ allow " KNOWN_WARNING "\n");
+	if (variant->request == &release_request)
+		release_make(s);	/* so that no buffer is there when these are counted */
+	if (variant->warning) {
+		snprintf(text, sizeof(text), "<6>guest: @@ allow %s\n", variant->warning);
+		write_file(KMSG, text);
+	}
 }
 
 FIXTURE_TEARDOWN(request)
 {
 	struct state *s = &self->s;
 
-	if (variant->warns)
+	if (variant->warning)
 		write_file(KMSG, "<6>guest: @@ expected\n");
 	if (s->v4l2.fd >= 0)
 		close(s->v4l2.fd);
