@@ -139,16 +139,16 @@ show_outcomes() {
 	find "$@" -name '*.outcome' -exec cat {} +
 }
 
-# accepted [VARIANT]: the file of what ACCEPT let ours replace in the patched kernel, or
-# in another; see overlay.sh
+# accepted VARIANT: the file of what ACCEPT let ours replace in that kernel, see
+# overlay.sh
 accepted() {
-	echo "$OUT/src/${TREE:-$series}/${1:-patched}/.overlay-accepted"
+	echo "$OUT/src/${TREE:-$series}/$1/.overlay-accepted"
 }
 
-# show_accepted [VARIANT]: so that no verdict is without it
+# show_accepted VARIANT: so that no verdict is without it
 show_accepted() {
-	[ ! -s "$(accepted "$@")" ] ||
-		say "accepted, and not what ours was made for: $(paste -sd ' ' "$(accepted "$@")")"
+	[ ! -s "$(accepted "$1")" ] ||
+		say "accepted, and not what ours was made for: $(paste -sd " " "$(accepted "$1")")"
 }
 
 # flavour_says FIELD VARIANT: the values of lines "#: FIELD: VALUE" in the fragments

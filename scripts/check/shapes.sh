@@ -112,7 +112,7 @@ while read -r row <&3; do
 done 3<"$results/rows"
 cd "$results"
 show_outcomes .
-show_accepted
+show_accepted patched
 tail -qn 1 ./*.sum | awk '{ passed += $1; failed += $3; skipped += $5 }
 	END { printf "%d passed, %d failed%s\n", passed, failed,
 		skipped ? ", " skipped " skipped" : "" }'

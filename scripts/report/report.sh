@@ -22,7 +22,7 @@ about() {
 			printf '%s\t%s\n' "$part" "$(cat "$out/log/bench-$part.jobs")"
 	done | jq -R 'split("\t") | { (.[0]): .[1] }' | jq -s --arg kernel "$(kernel "$config")" \
 		--arg config "sha256:$(sha256sum <"$config" | cut -d ' ' -f 1)" --arg command "$command" \
-		--arg accepted "$(cat "$(accepted)" 2>/dev/null)" --arg series "$series" --arg arch "$arch" '
+		--arg accepted "$(cat "$(accepted patched)" 2>/dev/null)" --arg series "$series" --arg arch "$arch" '
 		{ $kernel, $config, $command, $series, $arch, jobs: (add // {}) } +
 		if $accepted == "" then {} else { accepted: ($accepted | split("\n")) } end'
 }
@@ -102,7 +102,7 @@ tables() {
 tables text "$txt"
 tables markdown "$md"
 tables brief "$brief"
-show_accepted
+show_accepted patched
 if [ "$target" = all ]; then
 	[ -z "${V-}" ] || cat "$txt"
 	last_screen

@@ -159,9 +159,10 @@ static struct heap_pool pool = {
 	.max_pages = ULONG_MAX,
 };
 
-/* The heap is there before its pool: with the nodes, all the rest is seen. */
+/* Buffers may come and go before the pool is ready.  NULL until then. */
 static struct pool_node *pool_nodes(void)
 {
+	/* Pairs with system_heap_pool_init(): who sees the nodes sees the thread. */
 	return smp_load_acquire(&pool.nodes);
 }
 
@@ -805,6 +806,7 @@ void __init system_heap_pool_init(void)
 		pool.max_pages = totalram_pages() / POOL_DEFAULT_SHARE;
 	kthread_init_delayed_work(&pool.zero_work, pool_zero_work);
 	kthread_init_delayed_work(&pool.age_work, pool_age_work);
+	/* Pairs with pool_nodes(): all of the pool is there. */
 	smp_store_release(&pool.nodes, nodes);
 	shrinker_register(shrinker);
 	debugfs_create_file("dma_heap_pool", 0444, NULL, NULL, &pool_stats_fops);
