@@ -3,6 +3,13 @@
 # The front door.  `make help` lists what there is; the work is in scripts/, see
 # Documentation/vmap/harness.rst.
 
+# Of the user, and steps of these
+TARGETS := all help check check-all check-archs check-clients check-release check-series \
+	check-shapes bench compare native users soak coverage shell remote artifacts docs \
+	series lint clean distclean \
+	plan packages fetch overlay config kernels modules kselftest initramfs
+.PHONY: $(TARGETS) FORCE
+
 # Every step is in order, and each uses all CPUs itself.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -23,6 +30,8 @@ ACCEPT ?=
 MACHINES ?=
 SHAPES ?=
 V ?= 0
+# All series on all architectures, unless told which
+CHECKED ?= $(KNOWN_CHECKED)
 
 # The series is that of KERNEL_SRC, unless told; messages are the same everywhere
 export LC_ALL := C
@@ -39,45 +48,76 @@ KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan mte numa 
 KNOWN_V := 0 1
 KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps:, \
 	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch 2>/dev/null))
+KNOWN_CHECKED := $(foreach k,$(KNOWN_KERNEL),$(KNOWN_ARCH:%=$k-%))
+KNOWN_SHAPES = $(shell awk -F '[ |]+' '/^[^\#]/ && ($$2 == "-" || $$2 == "$(ARCH)") { print $$1 }' scripts/check/shapes.list)
+KNOWN_ALSO := lint check-series clients shapes $(KNOWN_FLAVOURS)
 
 # one-of NAME: a variable has one of its known values
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
 	$(error $1=$($1): not one of $(KNOWN_$1)))
 
-# one-path NAME: make and kbuild split paths at spaces and colons
-one-path = $(if $(filter-out 1,$(words $($1)))$(findstring :,$($1)), \
-	$(error $1=$($1): a path without spaces and colons is needed))
+# some-of NAME WORDS: these words of a variable are known
+some-of = $(if $(filter-out $(KNOWN_$1),$2),$(error $1=$($1): not some of $(KNOWN_$1)))
 
-ifneq ($(MAKECMDGOALS),help)
+# one-path PATH MESSAGE: make and kbuild split paths at spaces and colons
+one-path = $(if $(filter-out 1,$(words $1))$(findstring :,$1), \
+	$(error $2 a path without spaces and colons))
+
+# nearest WORD NAMES: those that are most like it
+nearest = $(shell printf '%s\n' $2 | awk -v word='$(subst ','\'',$1)' -f scripts/front/nearest.awk)
+
+# arch-of FLAVOUR: the only one that has it, if so
+arch-of = $(shell sed -n 's/^\#: arch: //p' scripts/build/config/$1.config)
+
+ifeq ($(MAKECMDGOALS),help)
+# Rules are read nevertheless, which a space in a path would break
+override OUT := out
+override KERNEL_SRC :=
+else
+$(call one-path,$(CURDIR),$(CURDIR): clone to)
+$(foreach t,$(filter-out $(TARGETS),$(MAKECMDGOALS)),$(if $(findstring /,$t),, \
+	$(error no target $t; nearest: $(call nearest,$t,$(TARGETS)); make help lists all)))
 ifeq ($(origin KERNEL),file)
 $(if $(filter-out $(KNOWN_KERNEL),$(SERIES_OF_SRC)), \
-	$(error KERNEL_SRC=$(KERNEL_SRC): a tree of $(SERIES_OF_SRC), not of $(KNOWN_KERNEL)))
+	$(error KERNEL_SRC=$(KERNEL_SRC): a tree of $(SERIES_OF_SRC), not of $(KNOWN_KERNEL); see Documentation/vmap/backporting.rst))
 endif
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
-$(if $(filter-out $(KNOWN_FLAVOURS),$(subst -, ,$(FLAVOURS))), \
-	$(error FLAVOURS=$(FLAVOURS): not some of $(KNOWN_FLAVOURS)))
+$(call some-of,FLAVOURS,$(subst -, ,$(FLAVOURS)))
+$(foreach f,$(subst -, ,$(FLAVOURS)),$(foreach a,$(filter-out $(ARCH),$(call arch-of,$f)), \
+	$(error FLAVOURS=$(FLAVOURS): $f is only for ARCH=$a)))
+$(if $(SHAPES),$(call some-of,SHAPES,$(SHAPES)))
+$(call some-of,CHECKED,$(or $(CHECKED),none))
+$(call some-of,ALSO,$(filter $(KNOWN_ALSO),$(ALSO)) $(subst -, ,$(filter-out $(KNOWN_ALSO),$(ALSO))))
 $(if $(filter rfc,$(VARIANT)),$(if $(wildcard patches/$(KERNEL)/rfc),, \
 	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
-$(call one-path,OUT)
-$(call one-path,CURDIR)
-$(if $(KERNEL_SRC),$(call one-path,KERNEL_SRC))
-$(if $(filter-out $(KNOWN_TEST),$(TEST))$(filter-out 0 1,$(words $(TEST))), \
-	$(error TEST=$(TEST): not one of $(KNOWN_TEST)))
-$(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): of which program? TEST=COLLECTION:PROGRAM says)))
+$(call one-path,$(OUT),OUT=$(OUT): name)
+$(if $(KERNEL_SRC),$(call one-path,$(KERNEL_SRC),KERNEL_SRC=$(KERNEL_SRC): move it to))
+# A program is also known without its collection
+FOUND_TEST := $(or $(filter $(TEST),$(KNOWN_TEST)),$(filter %:$(TEST),$(KNOWN_TEST)))
+$(if $(TEST),$(if $(filter-out 1,$(words $(TEST)) $(words $(FOUND_TEST))), \
+	$(error TEST=$(TEST): no such test; nearest: $(call nearest,$(TEST),$(KNOWN_TEST)))))
+override TEST := $(FOUND_TEST)
+$(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): of which program? TEST=PROGRAM says)))
 ifeq ($(abspath $(OUT)),/)
 $(error OUT=$(OUT): a directory of its own is needed)
 endif
-endif
-
 override OUT := $(abspath $(OUT))
 override KERNEL_SRC := $(abspath $(KERNEL_SRC))
+endif
+
 TREE := $(if $(KERNEL_SRC),$(shell OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh $(KERNEL) --tree),$(KERNEL))
 export OUT KERNEL_SRC TREE ACCEL TEST ARGS SCOPE FLAVOURS ACCEPT MACHINES
 
-# What cannot work is refused before anything is made
-ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
+# What cannot work is refused before anything is made.  OUT is for one make at a time,
+# and those that this one starts.
+ifneq ($(MAKECMDGOALS),help)
+CLEANS := $(filter clean distclean,$(MAKECMDGOALS))
+HELD := $(filter $(OUT),$(OUT_HELD))$(findstring n,$(filter-out --%,$(firstword $(MAKEFLAGS))))
+export OUT_HELD := $(OUT)
 REFUSED := $(shell export OUT='$(OUT)' KERNEL_SRC='$(KERNEL_SRC)' ACCEL='$(ACCEL)' TREE='$(TREE)'; \
-	exec 2>&1 >/dev/null; scripts/source/fetch.sh $(KERNEL) --check && \
+	exec 2>&1 >/dev/null; \
+	$(if $(CLEANS),,scripts/source/fetch.sh $(KERNEL) --check &&) \
+	$(if $(HELD),,scripts/front/hold.sh $$PPID $(MAKECMDGOALS) &&) \
 	{ [ $(ACCEL) != kvm ] || scripts/guest/boot.sh $(KERNEL) $(ARCH) patched accel; } && \
 	scripts/archs/archs.sh $(KERNEL) --list $(MACHINES))
 $(if $(REFUSED),$(error $(REFUSED)))
@@ -120,16 +160,13 @@ export BEGUN := $(shell date +%s)
 export STEPS := $(shell TEST='$(TEST)' SCOPE='$(SCOPE)' FLAVOURS='$(FLAVOURS)' $(PLAN) --steps)
 endif
 
-.PHONY: all
 all: plan kernels $(INITRAMFS)
 	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "$(VARIANTS)" icount life wall
 	$(Q)scripts/report/report.sh $(KERNEL) $(ARCH) "$(VARIANTS)" all icount life wall
 
-.PHONY: plan
 plan:
 	$(Q)$(PLAN)
 
-.PHONY: help
 help:
 	@echo 'make             build stock and patched, boot both, compare them (the main job)'
 	@echo 'make check       run every test; the last line is "N passed, N failed"'
@@ -167,7 +204,7 @@ help:
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'
-	@echo 'TEST=NAME        only this test in make check: kunit, host, COLLECTION:PROGRAM, or failed:'
+	@echo 'TEST=NAME        only this test in make check: kunit, host, a selftest, or failed:'
 	@echo '                 what failed the last time; ARGS="-t NAME" are arguments of the program'
 	@echo 'FLAVOURS=        make check tests these kernels instead, make soak one of them:'
 	@echo '                 $(KNOWN_FLAVOURS); see hacking.rst'
@@ -177,7 +214,6 @@ help:
 	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
 	@echo 'V=1              show every command'
 
-.PHONY: packages fetch overlay config kernels modules kselftest initramfs
 packages:
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH)
 
@@ -237,7 +273,6 @@ $(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) scripts/guest/initramfs.sh $(wil
 		$(filter scripts/guest/bin/%.sh,$^) \
 		$(STOCK)/lib/test_vmalloc.ko
 
-.PHONY: bench
 BENCH_PARTS := icount runs life sizes frag exporters iommu users wall wall-layouts wall-frag wall-users
 bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) bench
@@ -246,95 +281,74 @@ bench: kernels modules $(INITRAMFS)
 	$(Q)scripts/report/plots.sh $(WORK)/results.json
 
 # Of two results.json, maybe of different days or kernels
-.PHONY: compare
 compare:
 	$(Q)scripts/report/compare.sh '$(A)' '$(B)'
 
 # Of the objects alone
-.PHONY: native
 native: config
 	$(Q)scripts/measure/native.sh $(KERNEL) $(ARCH)
 
-.PHONY: check
 check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
 	$(Q)scripts/check/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
-.PHONY: users
 users: kernels modules $(INITRAMFS)
 	$(Q)scripts/measure/users.sh $(KERNEL) $(ARCH) $(TESTED)
 
-.PHONY: soak
 soak: kernels modules $(INITRAMFS)
 	$(Q)scripts/check/soak.sh $(KERNEL) $(ARCH) $(VARIANT)$(FLAVOURS:%=-%) '$(MINUTES)'
 
-.PHONY: coverage
 coverage: kernels $(INITRAMFS)
 	$(Q)scripts/check/coverage.sh $(KERNEL) $(ARCH)
 
-# All series on all architectures, unless told which
-CHECKED ?= $(foreach k,$(KNOWN_KERNEL),$(KNOWN_ARCH:%=$k-%))
-.PHONY: check-all
 check-all:
 	$(Q)scripts/check/check-all.sh $(CHECKED)
 
 # Small kernels, ours alone unless they do not build; packages.sh reads MACHINES
-.PHONY: check-archs
 check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
 
 # Programs of Debian, where they are
-.PHONY: check-clients
 check-clients: kernels modules $(INITRAMFS)
 	$(Q)scripts/check/clients.sh $(KERNEL) $(ARCH) $(TESTED)
 
 # Machines with other memory, nodes and IOMMUs; flavours are built as they are needed
-.PHONY: check-shapes
 check-shapes: kernels modules $(INITRAMFS)
 	$(Q)scripts/check/shapes.sh $(KERNEL) $(ARCH) $(TESTED) $(SHAPES)
 
 # In new systems of their own
-.PHONY: check-release
 check-release:
 	$(Q)scripts/check/check-release.sh $(RELEASES)
 
-.PHONY: shell
 shell: kernels modules $(INITRAMFS)
 	$(Q)scripts/guest/boot.sh $(KERNEL) $(ARCH) $(VARIANT) shell
 
-.PHONY: lint
 lint: config
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) lint
 	$(Q)scripts/check/lint.sh $(KERNEL) $(ARCH)
 
 # What was built, for the engine of a lab
-.PHONY: artifacts
 artifacts: kernels modules $(INITRAMFS)
 	$(Q)scripts/lab/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
 
 # On a device that runs that kernel already
-.PHONY: remote
 remote: $(KSELFTEST) $(HOST)/serial-sh $(HOST)/ktap
 	$(Q)DEVICE='$(DEVICE)' scripts/lab/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
 
-.PHONY: docs
 docs: $(PRISTINE)
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) docs
 	$(Q)scripts/front/docs.sh $(KERNEL)
 
-.PHONY: series check-series
 series: $(PRISTINE)
 	$(Q)scripts/series/series.sh $(KERNEL) $(ARCH)
 
 check-series: series
 	$(Q)scripts/series/series-check.sh $(KERNEL) $(ARCH)
 
-.PHONY: clean distclean
 clean:
 	$(Q)scripts/front/clean.sh
 
 distclean:
 	$(Q)scripts/front/clean.sh --all
 
-.PHONY: FORCE
 FORCE:

@@ -73,14 +73,15 @@ owned() {
 
 # claim: create and mark $OUT, which must not hold somebody's files
 claim() {
+	[ -d "$OUT" ] || [ ! -e "$OUT" ] || die "OUT=$OUT: not a directory; name another: make OUT=DIR"
 	if ! owned && [ -n "$(ls -A "$OUT" 2>/dev/null)" ]; then
-		die "OUT=$OUT: not empty and not made by this Makefile; name a directory of its own"
+		die "OUT=$OUT: not empty and not made by this Makefile; name another: make OUT=DIR"
 	fi
 	if owned && [ -e "$OUT/.vmap-out" ] && [ -w "$OUT" ]; then
 		return
 	fi
 	if ! mkdir -p "$OUT" 2>/dev/null || ! touch "$OUT/.vmap-out" 2>/dev/null; then
-		die "OUT=$OUT: cannot be written"
+		die "OUT=$OUT: cannot be written; name another: make OUT=DIR"
 	fi
 }
 

@@ -16,5 +16,5 @@ done
 rm -rf "$OUT/make.log" "$OUT/apt.log" "$OUT/series" "$OUT/artifacts" "$OUT/tmp" "$OUT/docs.log" "$OUT"/src/*/series.git
 [ "${1-}" = --all ] || exit 0
 rm -rf --one-file-system "$OUT/release"
-rm -rf "$OUT/src" "$OUT/dl" "$OUT/ccache" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.vmap-out"
+rm -rf "$OUT/src" "$OUT/dl" "$OUT/ccache" "$OUT"/sysroot-* "$OUT/.qemu.lock" "$OUT/.make" "$OUT/.vmap-out"
 rmdir --ignore-fail-on-non-empty "$OUT"

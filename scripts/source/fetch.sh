@@ -31,7 +31,7 @@ check_src() {
 	done
 	found=$(series_of "$KERNEL_SRC")
 	[ "$found" = "$series" ] ||
-		die "KERNEL_SRC=$KERNEL_SRC: a tree of ${found:-an unknown series}, not of $series"
+		die "KERNEL_SRC=$KERNEL_SRC: a tree of ${found:-an unknown series}, not of $series; leave KERNEL out, it is read from the tree"
 }
 
 tree_name() {

@@ -30,12 +30,27 @@ overlays_first() {
 	printf '%s\n' scripts/source/overlay scripts/build/build | diff - out >out.diff
 }
 
-# spaced: this Makefile, in a directory with a space in its name
+# spaced ERE GOAL...: this Makefile, in a directory with a space in its name
 spaced() {
-	mkdir "a b"
+	mkdir -p "a b"
 	cp "$top/Makefile" "a b/"
-	ln -s "$top/scripts" "a b/scripts"
-	refuses 'CURDIR=.*a b: a path without spaces' make -s -C "a b"
+	ln -sfn "$top/scripts" "a b/scripts"
+	make -s -C "a b" "$@"
+}
+
+# no_place: a file is where OUT shall be, or above it
+no_place() {
+	: >a-file
+	refuses "OUT=$tmp/a-file: not a directory; name another: make OUT=DIR" \
+		make -s -C "$top" OUT="$tmp/a-file" packages &&
+		refuses "OUT=$tmp/a-file/out: cannot be written; name another: make OUT=DIR" \
+			make -s -C "$top" OUT="$tmp/a-file/out" packages
+}
+
+# test_is TEST WORD: make check TEST=WORD is about that
+test_is() {
+	run front -pn check TEST="$2"
+	grep -x "TEST := $1" out >test.out
 }
 
 test_variables() {
@@ -46,21 +61,39 @@ test_variables() {
 	check "ACCEL=hvf is refused" refuses 'ACCEL=hvf: not one of auto tcg kvm' front ACCEL=hvf
 	check "VARIANT=fast is refused" refuses 'VARIANT=fast: not one of' front shell VARIANT=fast
 	check "FLAVOURS=8k is refused" refuses 'FLAVOURS=8k: not some of' front FLAVOURS=8k
-	check "TEST=unit is refused" refuses 'TEST=unit: not one of kunit host' front check TEST=unit
+	check "a flavour of another architecture is refused" \
+		refuses 'FLAVOURS=debug 16k-hugetlb: 16k is only for ARCH=arm64' front -n check FLAVOURS='debug 16k-hugetlb'
+	check "TEST=unit is refused" refuses 'TEST=unit: no such test; nearest: kunit ' front check TEST=unit
 	check "a test that is not there is refused" \
-		refuses 'TEST=dmabuf-heaps:none: not one of .* dmabuf-heaps:vmap ' front check TEST=dmabuf-heaps:none
+		refuses 'TEST=dmabuf-heaps:vmp: no such test; nearest: dmabuf-heaps:vmap ' front check TEST=dmabuf-heaps:vmp
+	check "names its nearest without the collection" \
+		refuses 'TEST=heap_charg: no such test; nearest: dmabuf-heaps:heap_charge ' front check TEST=heap_charg
+	check "two tests are refused" refuses 'TEST=kunit host: no such' front check TEST='kunit host'
+	check "a shape that is none is refused" refuses 'SHAPES=256m round: not some of swiotlb 256m ' \
+		front -n check-shapes SHAPES='256m round'
+	check "CHECKED=foo is refused" refuses 'CHECKED=foo: not some of 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64' \
+		front -n check-all CHECKED=foo
+	check "an empty CHECKED is refused" refuses 'CHECKED=: not some of' front -n check-all CHECKED=
+	check "ALSO=foo is refused" refuses 'ALSO=lint foo: not some of lint check-series ' \
+		front -n check-all ALSO='lint foo'
 	check "arguments without a program are refused" refuses 'ARGS=-t x: of which program' \
 		front check ARGS='-t x'
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
-	check "OUT with a space is refused" refuses 'OUT=.*without spaces' \
+	check "OUT with a space is refused" refuses 'OUT=a b: name a path without spaces and colons' \
 		make -s -C "$top" OUT='a b'
-	check "a clone in a path with a space" spaced
+	check "a clone in a path with a space" refuses '/a b: clone to a path without spaces and colons' spaced
+	check "make help in such a clone" prints '^make check' spaced help
+	check "says nothing else there" [ "$(grep -ci 'makefile\|error' out)" = 0 ]
 	check "another locale" refuses 'KERNEL=5.10: not one of 6.12 7.3' \
 		env LC_ALL=tr_TR.UTF-8 LANGUAGE=de:tr make -s -C "$top" OUT="$tmp/out.d" KERNEL=5.10
 	check "OUT=/ is refused" refuses 'OUT=/: a directory of its own' make -s -C "$top" OUT=/
 	check "make help says what there is" prints '^make check' front help
+	check "an unknown target is refused" \
+		refuses 'no target chekc; nearest: check .*; make help lists all' front fetch chekc
 	check "no refusal has made anything" [ ! -e out.d ]
-	check "an unknown target is refused" refuses "No rule to make target 'chekc'" front chekc
+	check "OUT that is a file, or below one" no_place
+	check "a program without its collection" test_is dmabuf-heaps:heap_pool heap_pool
+	check "one of another collection" test_is drivers/dma-buf:udmabuf udmabuf
 }
 
 somebodys_out() {
@@ -69,6 +102,43 @@ somebodys_out() {
 		! make -s -C "$top" OUT="$tmp/theirs" distclean >out 2>&1 &&
 		grep -q 'theirs: not made by this' out &&
 		[ -d theirs/src ]
+}
+
+# uses GOAL: a make that takes $tmp/out.d until $tmp/go is there
+uses() {
+	cat >busy.mk <<-END
+		include $top/Makefile
+		wait:
+		>@until [ -e $tmp/go ]; do sleep 0.1; done
+	END
+	sed -i 's/^>/\t/' busy.mk
+	make -s -C "$top" -f "$tmp/busy.mk" OUT="$tmp/out.d" TARGETS=wait wait &
+	holder=$!
+	for _ in $(seq 100); do
+		[ ! -s out.d/.make ] || return 0
+		sleep 0.1
+	done
+}
+
+# one_at_a_time: until the first make ends, and whatever it leaves
+one_at_a_time() {
+	rm -f go
+	uses wait
+	ok=yes
+	refuses "out.d: process $holder, make wait, has used it since ..:..; wait until it ends, or name another: make OUT=DIR" \
+		front plan || ok=
+	refuses "out.d: process $holder, make wait, has used" front distclean || ok=
+	prints 'make check' front help || ok=
+	prints . front OUT_HELD="$tmp/out.d" plan || ok=
+	touch go
+	wait "$holder"
+	[ "$ok" ] && [ -d out.d ] && prints . front plan
+}
+
+# reused: the number of its process may be that of another program
+reused() {
+	echo "$$ 1 09:00 check" >out.d/.make
+	prints . front plan
 }
 
 # --- KERNEL_SRC -----------------------------------------------------------
@@ -147,9 +217,11 @@ test_kernel_src() {
 		front KERNEL_SRC="$top/Makefile" packages
 	check "KERNEL_SRC that is not a kernel" refuses 'not a kernel tree, it has no Makefile' \
 		front KERNEL_SRC="$tmp/empty.d" packages
-	check "KERNEL_SRC of another series" refuses 'a tree of 6.6, not of 6.12' \
+	check "KERNEL_SRC of another series" refuses \
+		'a tree of 6.6, not of 6.12 7.3; see Documentation/vmap/backporting.rst' \
 		front KERNEL_SRC="$tmp/other.d" packages
-	check "KERNEL_SRC of another series than KERNEL" refuses 'a tree of 6.6, not of 6.12[.]' \
+	check "KERNEL_SRC of another series than KERNEL" refuses \
+		'a tree of 6.6, not of 6.12; leave KERNEL out, it is read from the tree' \
 		front KERNEL=6.12 KERNEL_SRC="$tmp/other.d" packages
 	check "KERNEL is that of KERNEL_SRC" of_another_series
 	check "KERNEL_SRC is copied, and not written to" copies
@@ -562,6 +634,8 @@ check "every tree is made before the first build" overlays_first
 check "minutes to soak that are no number" \
 	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/check/soak.sh" 6.12 x86_64 patched soon
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
+check "two makes in one OUT" one_at_a_time
+check "a make that has ended, and its number has another" reused
 test_kernel_src
 test_package
 test_disk

@@ -14,7 +14,7 @@ cd "$tmp" || exit 1
 count=0
 failed=0
 # What make has left in the environment must not reach the makes under test
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES KERNEL KERNEL_SRC ARCH ACCEL VARIANT OUT TREE V STEPS BEGUN TEST ARGS SCOPE FLAVOURS
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES KERNEL KERNEL_SRC ARCH ACCEL VARIANT OUT OUT_HELD TREE V STEPS BEGUN TEST ARGS SCOPE FLAVOURS
 
 # check NAME COMMAND...: a test passes when the command does; it writes ./out
 check() {
