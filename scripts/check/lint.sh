@@ -45,6 +45,14 @@ patches() {
 	find "patches/$series" patches/common -name '*.patch' | sort
 }
 
+# lint_licence: every file has its line, but the licence and the sample of a console
+lint_licence() {
+	(cd "$top" && git ls-files | grep -vE '^LICENSES/|/splats/benign$' | while read -r f; do
+		head -n 6 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || echo "$f"
+	done) >"$work/found" 2>&1
+	verdict "SPDX-License-Identifier" 0
+}
+
 lint_checkpatch() {
 	status=0
 	checkpatch="$top/scripts/check/checkpatch.sh $pristine"
@@ -158,6 +166,7 @@ arch=$2
 pristine=$OUT/src/${TREE:-$series}/pristine
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+lint_licence
 lint_checkpatch
 lint_kernel_doc
 lint_shell

@@ -71,4 +71,5 @@ for format in svg png; do
 		format='$format'; out='${json%/*}'" "$top/scripts/report/plots.gp" 2>"$work/err" ||
 		die "gnuplot: $(grep -v '^ *$' "$work/err" | tail -n 1)"
 done
+sed -i '1a <!-- SPDX-License-Identifier: GPL-2.0-only -->' "${json%/*}"/plot-*.svg
 say "${json%/*}/plot-{sizes,layouts}.{svg,png}"
