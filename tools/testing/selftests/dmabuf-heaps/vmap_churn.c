@@ -43,15 +43,15 @@
 /**
  * struct shared - what the test tells its readers, and they tell it
  * @stop: they are to end
- * @kva: kernel address of what is looked at, or 0
- * @bytes: its size
+ * @kva: kernel address of what is looked at, written before @bytes
+ * @bytes: its size, or 0 if there is nothing yet
  * @readings: how often each has read all that it reads
  */
 struct shared {
-	volatile bool stop;
-	volatile __u64 kva;
-	volatile __u64 bytes;
-	volatile unsigned long readings[];
+	bool stop;
+	__u64 kva;
+	size_t bytes;
+	unsigned long readings[];
 };
 
 /* Reads all of @file. */
@@ -134,9 +134,11 @@ static int read_kcore_range(__u64 kva, __u64 bytes, bool (*use)(const __u64 *wor
 
 static int read_kcore(const struct shared *shared)
 {
-	if (!shared->kva)
+	const size_t bytes = __atomic_load_n(&shared->bytes, __ATOMIC_ACQUIRE);
+
+	if (!bytes)
 		return access("/proc/kcore", R_OK);
-	return read_kcore_range(shared->kva, shared->bytes, NULL);
+	return read_kcore_range(shared->kva, bytes, NULL);
 }
 
 static const struct {
@@ -159,10 +161,10 @@ static pid_t start_reader(struct shared *shared, size_t i)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (!shared->stop) {
+	while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
 		if (readers[i].read(shared))
 			_exit(errno ?: EIO);
-		shared->readings[i]++;
+		__atomic_fetch_add(&shared->readings[i], 1, __ATOMIC_RELAXED);
 		usleep(READ_PAUSE);
 	}
 	_exit(0);
@@ -175,14 +177,19 @@ static bool is_alive(pid_t pid)
 	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
 }
 
+static unsigned long readings(const struct shared *shared, size_t i)
+{
+	return __atomic_load_n(&shared->readings[i], __ATOMIC_RELAXED);
+}
+
 /* Has each that is still there read everything once more? */
 static void wait_for_readers(const struct shared *shared, const pid_t *pids)
 {
 	for (size_t i = 0; i < NR_READERS; i++) {
-		const unsigned long before = shared->readings[i];
+		const unsigned long before = readings(shared, i);
 
 		/* The one that it is at may have begun before. */
-		while (pids[i] > 0 && is_alive(pids[i]) && shared->readings[i] < before + 2)
+		while (pids[i] > 0 && is_alive(pids[i]) && readings(shared, i) < before + 2)
 			usleep(10000);
 	}
 }
@@ -304,7 +311,7 @@ FIXTURE_TEARDOWN(mapping)
 	if (!self->shared)
 		return;
 	wait_for_readers(self->shared, self->readers);
-	self->shared->stop = true;
+	__atomic_store_n(&self->shared->stop, true, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < NR_READERS; i++) {
 		int status = 0;
 
@@ -317,7 +324,7 @@ FIXTURE_TEARDOWN(mapping)
 		}
 		EXPECT_EQ(0, status)
 			TH_LOG("%s: %s", readers[i].name, strerror(WEXITSTATUS(status)));
-		TH_LOG("%s: read %lu times", readers[i].name, self->shared->readings[i]);
+		TH_LOG("%s: read %lu times", readers[i].name, readings(self->shared, i));
 	}
 	munmap(self->map, self->bytes);
 	close(self->dmabuf);
@@ -331,8 +338,8 @@ static int hold_mapping(int test, int dmabuf, struct shared *shared, size_t byte
 
 	if (vmap_test_hold(test, dmabuf, &arg))
 		return -1;
-	shared->bytes = bytes;
 	shared->kva = arg.kva;
+	__atomic_store_n(&shared->bytes, bytes, __ATOMIC_RELEASE);
 	return 0;
 }
 
