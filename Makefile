@@ -211,7 +211,8 @@ help:
 	@echo 'MACHINES=        only these machines in make check-archs; see portability.rst'
 	@echo 'SHAPES=          only these shapes in make check-shapes; see scripts/check/shapes.list'
 	@echo 'SCOPE=all        brief: make check without the tests of stock and of the harness'
-	@echo 'OUT=out          where everything that is made goes; deleting it is always safe'
+	@echo 'OUT=out          where everything that is made goes, by one make at a time; deleting it is'
+	@echo '                 always safe'
 	@echo 'V=1              show every command'
 
 packages:
