@@ -3,41 +3,12 @@
 #
 # Tests of the harness itself: run.sh HOSTTOOLS_DIR, where vm-run and ktap are.
 # Writes TAP; exits non-zero if a test failed.
+
 set -eu
+. "$(dirname "$0")/tap.sh"
 
-tests=$(cd "$(dirname "$0")" && pwd)
-tools=$(cd "${1:?usage: run.sh HOSTTOOLS_DIR}" && pwd)
-deny=$tests/../guest/splat.deny
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$tmp"
-count=0
-failed=0
-
-# result NAME STATUS: a test line; says what was found in ./out if it failed
-result()
-{
-	count=$((count + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $count $1"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $count $1"
-	sed 's/^/#   /' out
-}
-
-# check NAME COMMAND...
-check()
-{
-	check_name=$1
-	shift
-	check_status=0
-	"$@" || check_status=$?
-	result "$check_name" "$check_status"
-}
+tests=$top/scripts/tests
+deny=$top/scripts/guest/splat.deny
 
 # --- splat.deny -----------------------------------------------------------
 
@@ -320,7 +291,7 @@ ktap()
 	[ "$(tail -n 1 out)" = "$ktap_last" ] || ktap_ok=1
 	grep -Eq -e "$ktap_text" out || ktap_ok=1
 	echo "(wanted exit status $ktap_want, not $ktap_got; '$ktap_last'; '$ktap_text')" >>out
-	result "ktap: $ktap_name" "$ktap_ok"
+	check "ktap: $ktap_name" [ $ktap_ok = 0 ]
 }
 
 test_ktap_plain()
@@ -576,5 +547,4 @@ check "ktap: several files are summed and named" several
 check "ktap: no such file" says 2 '/nowhere/ktap' "$tools/ktap" /nowhere/ktap
 check "ktap: misuse" says 2 '^usage: ktap' "$tools/ktap" --frobnicate
 test_ktap_guest
-echo "1..$count"
-[ "$failed" -eq 0 ]
+finish

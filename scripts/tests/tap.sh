@@ -5,7 +5,7 @@
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck disable=SC2034 # for those who read this
-tools=${1:-$top/out/host}
+tools=$(readlink -m "${1:-$top/out/host}")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
