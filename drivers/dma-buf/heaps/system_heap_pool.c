@@ -31,7 +31,7 @@
  *    POOL_CLEAN, or is zeroed before use, or goes back to the page allocator.  So a
  *    buffer is always zero.
  *  - page_private() of a block that a buffer has from the pool is POOL_ZERO, so that
- *    the heap does not zero it again.  It is 0 again when the block is released.
+ *    the heap does not zero it again.  That of the page allocator is 0.
  *  - Blocks without a mark are removed by the thread only.
  *  - The pool has no more pages than the cap.  Pages are counted before a block is
  *    added, and until after it was removed.
@@ -203,11 +203,7 @@ static void pool_add_stat(struct pool_node *node, enum pool_stat stat,
 /* Count @nr pages that are to be added.  Returns false if these are too many. */
 static bool pool_reserve(unsigned long nr)
 {
-	const unsigned long limit = pool_limit();
-
-	if (nr > limit)
-		return false;
-	if ((unsigned long)atomic_long_add_return(nr, &pool.pages) <= limit)
+	if ((unsigned long)atomic_long_add_return(nr, &pool.pages) <= pool_limit())
 		return true;
 	atomic_long_sub(nr, &pool.pages);
 	return false;
@@ -541,11 +537,13 @@ static bool pool_may_keep(struct page *page)
 	       !PageMemcgKmem(page) && !PageHWPoison(page);
 }
 
-static bool pool_keep(struct page *page, unsigned int order)
+/* Keep a released block.  Returns false if the page allocator is to have it. */
+bool heap_pool_keep(struct page *page, unsigned int order)
 {
 	struct pool_node *node;
 
-	if (!pool_nodes() || !pool_may_keep(page))
+	/* A pool that is off costs no more than that. */
+	if (1UL << order > pool_limit() || !pool_nodes() || !pool_may_keep(page))
 		return false;
 	node = &pool.nodes[page_to_nid(page)];
 	if (pool_is_short(node) || !pool_reserve(1UL << order))
@@ -557,13 +555,6 @@ static bool pool_keep(struct page *page, unsigned int order)
 	}
 	heap_pool_queue_work();
 	return true;
-}
-
-void heap_pool_free_block(struct page *page, unsigned int order, bool keep)
-{
-	set_page_private(page, 0);
-	if (!keep || !pool_keep(page, order))
-		__free_pages(page, order);
 }
 
 /*

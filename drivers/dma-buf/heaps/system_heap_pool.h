@@ -18,7 +18,7 @@
 #define POOL_ZERO	1
 
 struct page *heap_pool_alloc_block(gfp_t gfp, unsigned int order);
-void heap_pool_free_block(struct page *page, unsigned int order, bool keep);
+bool heap_pool_keep(struct page *page, unsigned int order);
 void system_heap_pool_init(void);
 
 /**
@@ -64,10 +64,8 @@ static inline bool system_heap_pool_is_zero(const struct page *page)
 static inline void system_heap_pool_free(struct page *page, unsigned int order,
 					 bool keep)
 {
-	if (order < POOL_MIN_ORDER)
+	if (order < POOL_MIN_ORDER || !keep || !heap_pool_keep(page, order))
 		__free_pages(page, order);
-	else
-		heap_pool_free_block(page, order, keep);
 }
 
 #if IS_ENABLED(CONFIG_KUNIT)
