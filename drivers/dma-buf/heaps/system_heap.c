@@ -315,16 +315,28 @@ static inline void heap_free_pages(struct page *page, unsigned long nr_pages,
 	}
 }
 
-static void system_heap_free_table(struct system_heap_buffer *buffer,
-				   bool cc_shared)
+/**
+ * heap_free_table_pages() - free the pages of a table
+ * @table: the table
+ * @cc_shared: they are shared with the host of a confidential guest
+ */
+VISIBLE_IF_KUNIT void heap_free_table_pages(const struct sg_table *table,
+					    bool cc_shared)
 {
-	struct sg_table *table = &buffer->sg_table;
 	struct scatterlist *sg;
 	int i;
 
 	for_each_sgtable_sg(table, sg, i)
 		heap_free_pages(sg_page(sg), sg->length >> PAGE_SHIFT,
 				cc_shared);
+}
+
+static void system_heap_free_table(struct system_heap_buffer *buffer,
+				   bool cc_shared)
+{
+	struct sg_table *table = &buffer->sg_table;
+
+	heap_free_table_pages(table, cc_shared);
 	if (table->sgl != &buffer->entry)
 		sg_free_table(table);
 }

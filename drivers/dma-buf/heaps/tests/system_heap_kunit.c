@@ -23,6 +23,7 @@
 #include <linux/memblock.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/page_ref.h>
 #include <linux/prandom.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
@@ -45,6 +46,7 @@ static unsigned long base_pfn = HEAP_SEGMENT_PAGES;
 
 /* As many as take some tenths of a second, and what others may have to wait of these. */
 #define MANY_RUNS	BIT(19)
+#define MANY_BLOCKS	BIT(19)
 #define WAIT_PART	50
 #define WAIT_TRIES	5
 
@@ -562,8 +564,8 @@ static unsigned int longest_wait(struct kunit *test, void (*work)(struct kunit *
 }
 
 /*
- * The bug: whoever was to run on that CPU had to wait until all pages were zeroed, or
- * their runs sorted, where the kernel is not preemptible.  The fix: they are let.
+ * The bug: whoever was to run on that CPU had to wait until all pages were zeroed or
+ * freed, or their runs sorted, where the kernel is not preemptible.  The fix: they are let.
  * A machine that is busy otherwise may make one wait as well, so not each time.
  */
 static void expect_others_run(struct kunit *test, void (*work)(struct kunit *test))
@@ -600,6 +602,32 @@ static void heap_test_zero_lets_others_run(struct kunit *test)
 	make_table(test, &table, page);
 	test->priv = &table;
 	expect_others_run(test, zero_much);
+	sg_free_table(&table);
+	__free_pages(page, order);
+}
+
+static void free_much(struct kunit *test)
+{
+	const struct sg_table *table = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < MANY_BLOCKS / table->orig_nents; i++)
+		heap_free_table_pages(table, false);
+}
+
+/* One block with many references, so it is freed many times and stays. */
+static void heap_test_free_lets_others_run(struct kunit *test)
+{
+	const unsigned int order = get_order(SZ_64K);
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
+	struct sg_table table = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	make_table(test, &table, page);
+	page_ref_add(page, WAIT_TRIES * MANY_BLOCKS);
+	test->priv = &table;
+	expect_others_run(test, free_much);
+	set_page_count(page, 1);
 	sg_free_table(&table);
 	__free_pages(page, order);
 }
@@ -658,6 +686,7 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(heap_test_arrays_are_short),
 	KUNIT_CASE(heap_test_zero),
 	KUNIT_CASE(heap_test_zero_lets_others_run),
+	KUNIT_CASE(heap_test_free_lets_others_run),
 	KUNIT_CASE(heap_test_layout_lets_others_run),
 	{}
 };
