@@ -847,17 +847,39 @@ static void maps_high_memory(struct kunit *test)
 	expect_range(test, addr, mem, PAGE_SHIFT);
 }
 
-/* There need not be memory: nobody accesses it. */
+/*
+ * 1 << @shift bytes and three pages, with leaves of 1 << @max_shift at most.  There need
+ * not be memory: nobody accesses it.
+ */
+static void expect_physical_range(struct kunit *test, unsigned long pfn, unsigned int shift,
+				  unsigned int max_shift)
+{
+	const unsigned long size = BIT(shift) + 3 * PAGE_SIZE;
+	const unsigned long addr = address_of(area_get(test, size, BIT(shift))->addr);
+	int err = vmap_range_noflush(addr, addr + size, PFN_PHYS(pfn), PAGE_KERNEL, max_shift);
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+	kunit_warning_suppress(test)
+		err = vmap_range_noflush(addr, addr + size, 0, PAGE_KERNEL, max_shift);
+	KUNIT_EXPECT_EQ(test, err, -EBUSY);
+	expect_frames(test, addr, pfn, PHYS_PFN(size), PAGE_KERNEL, max_shift);
+}
+
 static void maps_high_physical_range(struct kunit *test)
 {
-	const unsigned long addr = leaf_area(test, 2);
-	const unsigned long pfn = HIGH_PFN + ALIGN(0x12345, PMD_PAGES);
-
 	if (sizeof(phys_addr_t) <= 4)
 		kunit_skip(test, "no physical addresses above 4 GiB");
-	KUNIT_ASSERT_EQ(test, vmap_range_noflush(addr, addr + PMD_SIZE + 3 * PAGE_SIZE,
-						 PFN_PHYS(pfn), PAGE_KERNEL, PMD_SHIFT), 0);
-	expect_frames(test, addr, pfn, PMD_PAGES + 3, PAGE_KERNEL, PMD_SHIFT);
+	expect_physical_range(test, HIGH_PFN + ALIGN(0x12345, PMD_PAGES), PMD_SHIFT, PMD_SHIFT);
+}
+
+static void maps_physical_range_with_pud_leaf(struct kunit *test)
+{
+	const unsigned long pfn = ALIGN(max(max_pfn, HIGH_PFN), PUD_PAGES) + PUD_PAGES;
+
+	if (!arch_vmap_pud_supported(PAGE_KERNEL))
+		kunit_skip(test, "no PUD leaves");
+	expect_physical_range(test, pfn, PUD_SHIFT, PUD_SHIFT);
+	expect_physical_range(test, pfn, PUD_SHIFT, PMD_SHIFT);
 }
 
 static const struct variant borders[] = { { "pmd", 0 }, { "pud", 1 }, { "p4d", 2 } };
@@ -1211,6 +1233,8 @@ static void rejects_null_page(struct kunit *test)
 	expect_page_rejected(test, variant_of(test), NULL,
 			     BLOCKS(PMDS(4), HALF_PMDS(1), HALF_PMDS(1)));
 	expect_page_rejected(test, variant_of(test), NULL, SCATTERED(PMDS(4)));
+	/* Where a leaf would begin, and in one. */
+	expect_page_rejected(test, variant_of(test), NULL, BLOCKS(PMDS(4), PMDS(1), PMDS(1)));
 }
 
 static void rejects_invalid_pfn(struct kunit *test)
@@ -1223,6 +1247,7 @@ static void rejects_invalid_pfn(struct kunit *test)
 	expect_page_rejected(test, USER_PAGES, pfn_to_page(pfn),
 			     BLOCKS(PMDS(4), HALF_PMDS(1), HALF_PMDS(1)));
 	expect_page_rejected(test, USER_PAGES, pfn_to_page(pfn), SCATTERED(PMDS(4)));
+	expect_page_rejected(test, USER_PAGES, pfn_to_page(pfn), BLOCKS(PMDS(4), PMDS(1), PMDS(1)));
 }
 
 static void rejects_flush_reset_perms(struct kunit *test)
@@ -1250,7 +1275,7 @@ static void rejects_range_of_part_of_page(struct kunit *test)
 {
 	struct memory *mem = memory_alloc(test, RUN(PMDS(2)));
 	const unsigned long addr = leaf_area(test, 2);
-	const unsigned long sizes[] = { 100, PAGE_SIZE / 2 * 7, PMD_SIZE + 100 };
+	const unsigned long sizes[] = { 0, 100, PAGE_SIZE / 2 * 7, PMD_SIZE + 100 };
 	unsigned int i;
 	int err = 0;
 
@@ -1286,6 +1311,31 @@ static void keeps_what_is_mapped(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, map_leaves(addr, leaves), -EBUSY);
 	}
 	expect_range(test, addr + PMD_SIZE, leaf, PMD_SHIFT);
+}
+
+/* Where an area will begin, somebody has mapped a page without one. */
+static void fails_where_something_is_mapped(struct kunit *test)
+{
+	struct memory *one = memory_alloc(test, RUN(PAGES(1)));
+	struct memory *const mems[] = {
+		memory_alloc(test, SCATTERED(PAGES(16))),
+		memory_alloc(test, BLOCKS(PAGES(16), PAGES(4), PAGES(4))),
+	};
+	unsigned long addr;
+	unsigned int i;
+	void *va = NULL;
+
+	for (i = 0; i < ARRAY_SIZE(mems); i++) {
+		addr = next_area_address(test, 16 * PAGE_SIZE, PAGE_SIZE) + 5 * PAGE_SIZE;
+		KUNIT_ASSERT_EQ(test, map_ptes(addr, one), 0);
+		kunit_warning_suppress(test)
+			va = vmap_sg(&mems[i]->sgt, PAGE_KERNEL);
+		vunmap_range(addr, addr + PAGE_SIZE);
+		KUNIT_EXPECT_PTR_EQ(test, (const void *)va, ERR_PTR(-ENOMEM));
+		if (!IS_ERR(va))
+			vunmap(va);
+		vm_unmap_aliases();
+	}
 }
 
 /* The task whose next page table is refused, whatever its level. */
@@ -1646,6 +1696,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE_PARAM(maps_pud_leaf, user_gen_params),
 	KUNIT_CASE_PARAM(maps_high_memory, user_gen_params),
 	KUNIT_CASE(maps_high_physical_range),
+	KUNIT_CASE(maps_physical_range_with_pud_leaf),
 	KUNIT_CASE_PARAM(maps_across_border, border_gen_params),
 	KUNIT_CASE(maps_blocks),
 	KUNIT_CASE(limits_leaf_size),
@@ -1663,6 +1714,7 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(keeps_guard_page),
 	KUNIT_CASE(rejects_range_of_part_of_page),
 	KUNIT_CASE(keeps_what_is_mapped),
+	KUNIT_CASE(fails_where_something_is_mapped),
 	KUNIT_CASE(fails_without_page_table),
 	KUNIT_CASE_PARAM(frees_area_without_page_table, user_gen_params),
 	KUNIT_CASE(maps_run_across_mtrrs),
