@@ -234,7 +234,8 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 	leaves = vma_may_have_leaves(vma, pgoff);
 	prot = vma_prot(vma, prot);
 	for (addr = vma->vm_start; !err && addr != vma->vm_end; addr = next) {
-		next = pmd_addr_end(addr, vma->vm_end);
+		/* Not pmd_addr_end(): where PMDs are folded, that is the end. */
+		next = min(vma->vm_end - 1, addr | ~PMD_MASK) + 1;
 		pmd = alloc_pmd(mm, addr);
 		if (!pmd)
 			err = -ENOMEM;
