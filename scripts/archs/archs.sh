@@ -115,11 +115,12 @@ configure() {
 	rm -f "$obj/.config.new" "$obj/.config.new.old"
 }
 
-# target: of make.  A machine that runs takes the file that QEMU wants.
+# target: of make.  A machine that runs takes the file that QEMU wants, and no tools that
+# other files of the kernel take.
 target() {
 	if [ -n "$(field target)" ]; then
 		field target
-	elif runs; then
+	elif runs && [ "$(field qemu | cut -d ' ' -f 2)" != vmlinux ]; then
 		echo all
 	else
 		echo vmlinux
@@ -149,7 +150,7 @@ stock_breaks() {
 
 # first_error: what make, the compiler or the linker said in the log, in one line
 first_error() {
-	grep -m 1 -E 'error: |ERROR|undefined reference|wanted .*, got|No rule to make' "$log" |
+	grep -m 1 -E 'error: |ERROR|undefined reference|command not found|wanted .*, got|No rule to make' "$log" |
 		sed -E -e 's,^[^ ]*\.\./,,' -e 's/^[^ ]*ld: //' | tr '#' ' ' | cut -c 1-160
 }
 
