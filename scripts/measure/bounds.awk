@@ -155,6 +155,9 @@ END {
 		user_space()
 		of_stock("kernel", "fresh", "alloc", SIZE, 1)
 		of_stock("kernel", "fresh", "free", SIZE, 1)
+		# The pool, which is off here, is asked for each of these chunks
+		of_stock("kernel", "fresh", "free", 65536, 1)
+		of_stock("kernel", "fresh", "free", 1048576, 1)
 		if (kernel ~ /x86/)
 			of_stock("kernel", "fresh", "free", PAGE, 1)
 		of_stock("pages", "run", "vmap", SIZE, 10)

@@ -24,6 +24,8 @@ run_of() {
 		line kernel fresh vmap 4096 $((4400 * $3 / 100))
 		line kernel fresh mmap 4096 $((5500 * $3 / 100))
 		line kernel fresh free 4096 $((2600 * $3 / 100))
+		line kernel fresh free 65536 $((3800 * $3 / 100))
+		line kernel fresh free 1048576 $((18800 * $3 / 100))
 		line kernel fresh alloc $SIZE $((136000000 * $3 / 100))
 		line kernel fresh free $SIZE $((2100000 * $3 / 100))
 		line kernel fresh mmap $SIZE $((299000 * $3 / 100))
@@ -187,7 +189,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 32
+check "bounds: all kept" all_kept patched 34
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^ok .* 1m, vmap: patched, at most 1/4 of .* 2800000: 280000 ' bounds patched 7.3-arm64
@@ -233,6 +235,10 @@ check "bounds: a buffer of other memory" \
 	breaks ".*, empty, alloc: patched, at most 1.01 of stock's 900000: 909001 " kernel empty alloc $SIZE 909001
 check "bounds: a buffer of one page" \
 	breaks "one page, .*, warm, alloc: patched, at most stock's 8000: 8001 " kernel warm alloc 4096 8001
+check "bounds: what is freed past a pool that is off" \
+	breaks "64 KiB, .*, fresh, free: patched, at most stock's 3800: 3801 " kernel fresh free 65536 3801
+check "bounds: a larger chunk of it" \
+	breaks "1024 KiB, .*, fresh, free: patched, at most stock's 18800: 18801 " kernel fresh free 1048576 18801
 check "bounds: the RFC is slower than stock" \
 	breaks ".* 1m, vmap: rfc, at most stock's 2800000: 2800001 " sg 1m vmap $SIZE 2800001 rfc
 check "bounds: nothing measured" breaks '.*, at most 4000: 0 ' kernel fresh vmap $SIZE 0

@@ -237,9 +237,9 @@ static void pool_give_back(struct pool_node *node, struct page *page,
 	__free_pages(page, order);
 }
 
-/* Returns false if there is no memory for that. */
-static bool pool_insert(struct pool_node *node, struct page *page,
-			unsigned int order)
+/* Returns false if there is no memory for that.  Its state is on the stack. */
+static noinline_for_stack bool pool_insert(struct pool_node *node, struct page *page,
+					   unsigned int order)
 {
 	XA_STATE(xas, &node->blocks[order], page_to_pfn(page) >> order);
 	void *entry = xa_mk_value(pool_now());
