@@ -109,6 +109,10 @@ test_builds() {
 		'2 passed, 1 failed' based
 	check "makes a target instead of running" ends 0 '1 passed, 0 failed' \
 		'^ok 1 - module: built in [0-9]* s$' module
+	check "runs a program with objects of the kernel" ends 0 '1 passed, 0 failed' \
+		'^ok 1 - program: built in .*, 1 passed, 0 failed$' program
+	check "fails if the program does" ends 1 '0 passed, 1 failed' '^# FAILED.*leaves' bad-program
+	check "or cannot be linked" ends 1 '0 passed, 1 failed' '^not ok 1 - no-program' no-program
 	check "sums several" ends 1 '2 passed, 1 failed, 1 skipped' '^1..4$' good builds fails exotic
 }
 
@@ -135,6 +139,26 @@ machine builds
 sed -i '/kunit/d' machines/builds.config
 machine own '#: qemu: x arch/x/boot/Image console=ttyX0'
 sed -i '/kunit/d' machines/own.config
+# Its compiler links, unless there is no such object; its emulator says how it went
+mkdir bin
+PATH=$tmp/bin:$PATH
+cat >bin/fake-gcc <<'END'
+#!/bin/sh
+case $* in
+*missing.o*) exit 1 ;;
+esac
+: >program
+END
+cat >bin/qemu-good <<'END'
+#!/bin/sh
+printf '%s\n' 'TAP version 13' 1..1 "${NOT-}ok 1 - leaves"
+END
+{ echo '#!/bin/sh' && echo "NOT='not ' exec qemu-good"; } >bin/qemu-bad
+chmod +x bin/*
+machine program '#: cross: fake-' '#: program: good ppc-8xx.c mm/vmap.o'
+machine bad-program '#: cross: fake-' '#: program: bad ppc-8xx.c mm/vmap.o'
+machine no-program '#: cross: fake-' '#: program: good ppc-8xx.c missing.o'
+sed -i '/kunit/d' machines/*program.config
 machine ancient 'CONFIG_TEST_BUILD="patched stock"'
 test_names
 test_runs
