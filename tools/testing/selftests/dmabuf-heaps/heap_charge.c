@@ -64,12 +64,15 @@ FIXTURE_SETUP(group)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	if (write_file(CGROUPS "/cgroup.subtree_control", "+memory"))
 		SKIP(return, CGROUPS ": no memory cgroups: %s", strerror(errno));
+	/* So that the pool of the heap might keep all of a buffer, with its charge. */
+	set_pool_max(2 * BUFFER_BYTES);
 	ASSERT_EQ(0, mkdir(GROUP, 0755));
 	ASSERT_EQ(0, write_file(GROUP "/cgroup.procs", "0"));
 }
 
 FIXTURE_TEARDOWN(group)
 {
+	restore_pool_max();
 	close(self->heap);
 	EXPECT_EQ(0, write_file(CGROUPS "/cgroup.procs", "0"));
 	EXPECT_EQ(0, rmdir(GROUP));
