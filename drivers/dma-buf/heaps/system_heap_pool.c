@@ -31,7 +31,7 @@
  *    POOL_CLEAN, or is zeroed before use, or goes back to the page allocator.  So a
  *    buffer is always zero.
  *  - page_private() of a block that a buffer has from the pool is POOL_ZERO, so that
- *    the heap does not zero it again.  That of the page allocator is 0.
+ *    the heap does not zero it again.  It is 0 again when the block is released.
  *  - Blocks without a mark are removed by the thread only.
  *  - The pool has no more pages than the cap.  Pages are counted before a block is
  *    added, and until after it was removed.

@@ -64,8 +64,13 @@ static inline bool system_heap_pool_is_zero(const struct page *page)
 static inline void system_heap_pool_free(struct page *page, unsigned int order,
 					 bool keep)
 {
-	if (order < POOL_MIN_ORDER || !keep || !heap_pool_keep(page, order))
-		__free_pages(page, order);
+	if (order >= POOL_MIN_ORDER) {
+		/* Not all page allocators do that for a page that is freed. */
+		set_page_private(page, 0);
+		if (keep && heap_pool_keep(page, order))
+			return;
+	}
+	__free_pages(page, order);
 }
 
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -284,6 +284,20 @@ static void keeps_nothing_of_others(struct kunit *test)
 	put_page(page);
 }
 
+/* Whoever has the memory next must not find the mark of a block of the pool. */
+static void removes_its_mark_when_a_block_is_released(struct kunit *test)
+{
+	struct page *page;
+
+	keep_blocks(test, &page, 1, POOL_MIN_ORDER);
+	KUNIT_ASSERT_PTR_EQ(test, page, system_heap_pool_alloc(BLOCK_GFP, POOL_MIN_ORDER));
+	KUNIT_EXPECT_TRUE(test, system_heap_pool_is_zero(page));
+	get_page(page);
+	system_heap_pool_free(page, POOL_MIN_ORDER, false);
+	KUNIT_EXPECT_EQ(test, page_private(page), 0);
+	put_page(page);
+}
+
 static void leaves_charged_memory_alone(struct kunit *test)
 {
 	struct page *page, *other;
@@ -359,6 +373,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(drops_what_is_old),
 	KUNIT_CASE(is_passed_by_in_a_shortage),
 	KUNIT_CASE(keeps_nothing_of_others),
+	KUNIT_CASE(removes_its_mark_when_a_block_is_released),
 	KUNIT_CASE(leaves_charged_memory_alone),
 	KUNIT_CASE(is_counted_as_reclaimable),
 	{}
