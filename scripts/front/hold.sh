@@ -14,7 +14,9 @@ began() {
 }
 
 [ $# -ge 1 ] || die "usage: hold.sh PID [GOAL...]"
-[ -d "$OUT" ] || exit 0
+if [ ! -d "$OUT" ] || ! owned; then
+	exit 0
+fi
 pid=$1
 shift
 exec 9>>"$OUT/.make"

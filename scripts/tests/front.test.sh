@@ -101,7 +101,7 @@ somebodys_out() {
 	refuses 'theirs: not empty and not made by this' make -s -C "$top" OUT="$tmp/theirs" packages &&
 		! make -s -C "$top" OUT="$tmp/theirs" distclean >out 2>&1 &&
 		grep -q 'theirs: not made by this' out &&
-		[ -d theirs/src ]
+		[ -d theirs/src ] && [ ! -e theirs/.make ]
 }
 
 # uses GOAL: a make that takes $tmp/out.d until $tmp/go is there
