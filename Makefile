@@ -30,12 +30,13 @@ ACCEPT ?=
 MACHINES ?=
 SHAPES ?=
 V ?= 0
+FULL ?= 0
 # All series on all architectures, unless told which
 CHECKED ?= $(KNOWN_CHECKED)
 
 # The series is that of KERNEL_SRC, unless told; messages are the same everywhere
 export LC_ALL := C
-SERIES_OF_SRC := $(if $(filter 1,$(words $(KERNEL_SRC))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh - --series))
+SERIES_OF_SRC := $(if $(filter 1,$(words $(subst ', ,$(KERNEL_SRC)))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh - --series))
 KERNEL ?= $(or $(SERIES_OF_SRC),6.12)
 
 # What there is
@@ -46,6 +47,7 @@ KNOWN_ACCEL := auto tcg kvm
 KNOWN_SCOPE := all brief
 KNOWN_FLAVOURS := 16k 64k clang debug faults hugetlb iommu kcsan kmsan kvm mte numa ptdump suspend
 KNOWN_V := 0 1
+KNOWN_FULL := 0 1
 KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps:, \
 	$(shell sed -n 's/^+TEST_GEN_PROGS +*= //p' patches/common/*selftests.patch 2>/dev/null))
 KNOWN_CHECKED := $(foreach k,$(KNOWN_KERNEL),$(KNOWN_ARCH:%=$k-%))
@@ -59,9 +61,10 @@ one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
 # some-of NAME WORDS: these words of a variable are known
 some-of = $(if $(filter-out $(KNOWN_$1),$2),$(error $1=$($1): not some of $(KNOWN_$1)))
 
-# one-path PATH MESSAGE: make and kbuild split paths at spaces and colons
-one-path = $(if $(filter-out 1,$(words $1))$(findstring :,$1), \
-	$(error $2 a path without spaces and colons))
+# one-path PATH MESSAGE: make, kbuild and shells take these for something else
+BAD_IN_PATH := : ' " % ~ \# $$
+one-path = $(if $(strip $(filter-out 1,$(words $1)) $(foreach c,$(BAD_IN_PATH),$(findstring $c,$1))), \
+	$(error $2 a path without spaces and any of $(BAD_IN_PATH)))
 
 # nearest WORD NAMES: those that are most like it
 nearest = $(shell printf '%s\n' $2 | awk -v word='$(subst ','\'',$1)' -f scripts/front/nearest.awk)
@@ -81,7 +84,7 @@ ifeq ($(origin KERNEL),file)
 $(if $(filter-out $(KNOWN_KERNEL),$(SERIES_OF_SRC)), \
 	$(error KERNEL_SRC=$(KERNEL_SRC): a tree of $(SERIES_OF_SRC), not of $(KNOWN_KERNEL); see Documentation/vmap/backporting.rst))
 endif
-$(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V,$(call one-of,$v))
+$(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V FULL,$(call one-of,$v))
 $(call some-of,FLAVOURS,$(subst -, ,$(FLAVOURS)))
 $(foreach f,$(subst -, ,$(FLAVOURS)),$(foreach a,$(filter-out $(ARCH),$(call arch-of,$f)), \
 	$(error FLAVOURS=$(FLAVOURS): $f is only for ARCH=$a)))

@@ -51,6 +51,10 @@ hunk_of() {
 		/^(checking|patching) file / { file = $3 }
 		/can.t find file to patch/ { lost = 1 }
 		lost && /^[|]\+\+\+ / { sub("^[^/]*/", "", $2); print $2 " is not in the tree"; exit }
+		/^Reversed .or previously applied/ {
+			print file " has it already; give a tree without our patches"
+			exit
+		}
 		/^Hunk #[0-9]+ FAILED/ { sub("#", "", $2); print file " hunk " $2; exit }
 		/^patch: \*\*\*\* / { sub("^patch: .... ", ""); print; exit }
 	' "$work/patch.out"
@@ -193,7 +197,7 @@ link_tree() {
 	[ ! -d "$dst" ] || return 0
 	note "$tree/$variant: linked from pristine"
 	rm -rf "$src/$variant".part.*
-	cp -al "$pristine" "$src/$variant.part.$$" ||
+	cp -al "$pristine/." "$src/$variant.part.$$" ||
 		die "$src/$variant: $(or_full "cannot be linked")"
 	: >"$src/$variant.part.$$/.overlay-dirty"
 	rm -f "$src/$variant.part.$$/.vmap-stamp"

@@ -79,9 +79,15 @@ test_variables() {
 	check "arguments without a program are refused" refuses 'ARGS=-t x: of which program' \
 		front check ARGS='-t x'
 	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
-	check "OUT with a space is refused" refuses 'OUT=a b: name a path without spaces and colons' \
+	check "FULL=yes is refused" refuses 'FULL=yes: not one of 0 1' front -n check-all FULL=yes
+	check "OUT with a quote is refused" refuses "OUT=a'b: name a path without" \
+		make -s -C "$top" OUT="a'b"
+	check "KERNEL_SRC with a quote is refused" refuses "KERNEL_SRC=/a'b: move it" front KERNEL_SRC="/a'b"
+	check "OUT with a % is refused" refuses 'OUT=a%b: name a path without' make -s -C "$top" OUT='a%b'
+	check "OUT with a # is refused" refuses 'OUT=a#b: name a path without' make -s -C "$top" OUT='a#b'
+	check "OUT with a space is refused" refuses 'OUT=a b: name a path without spaces and any of' \
 		make -s -C "$top" OUT='a b'
-	check "a clone in a path with a space" refuses '/a b: clone to a path without spaces and colons' spaced
+	check "a clone in a path with a space" refuses '/a b: clone to a path without spaces and any of' spaced
 	check "make help in such a clone" prints '^make check' spaced help
 	check "says nothing else there" [ "$(grep -ci 'makefile\|error' out)" = 0 ]
 	check "another locale" refuses 'KERNEL=5.10: not one of 6.12 7.3' \

@@ -281,6 +281,12 @@ sed -i 's/^-33$/-32/; s,mm/vmalloc.c,mm/gone.c,' repo/patches/6.12/20-vmap.patch
 check "a patch of a file that the tree lacks" \
 	refused_tree_is_as_it_was 'vmap.patch does not apply to 6.12: mm/gone.c is not in the tree$'
 sed -i 's,mm/gone.c,mm/vmalloc.c,' repo/patches/6.12/20-vmap.patch
+patch -s -d $pristine -p1 <repo/patches/6.12/20-vmap.patch
+touch $pristine/.vmap-stamp
+check "a tree that has our patches already" \
+	refused_tree_is_as_it_was 'vmap.patch does not apply to 6.12: mm/Makefile has it already; '
+patch -s -R -d $pristine -p1 <repo/patches/6.12/20-vmap.patch
+touch $pristine/.vmap-stamp
 check "applies with an offset" applies_with_offset
 
 changed mm/walk.c 's/return a;/return fixed(a);/'
