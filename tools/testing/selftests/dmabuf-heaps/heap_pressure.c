@@ -77,6 +77,12 @@ static int keep_alloc(struct buffers *b, __u64 bytes)
 	return 0;
 }
 
+static void drop_buffers(struct buffers *b)
+{
+	while (b->nr)
+		close(b->dmabufs[--b->nr]);
+}
+
 /* Buffers of @bytes until little more than @free is free. */
 static int fill_until(struct buffers *b, __u64 bytes, __u64 free)
 {
@@ -181,8 +187,7 @@ FIXTURE_TEARDOWN(pressure)
 	}
 	lend(LENDER "shrinker", 0);
 	write_file(BOOST_FACTOR, "15000");
-	while (self->buffers->nr)
-		close(self->buffers->dmabufs[--self->buffers->nr]);
+	drop_buffers(self->buffers);
 	close(self->buffers->heap);
 	free(self->buffers);
 }
@@ -229,25 +234,29 @@ TEST_F_TIMEOUT(pressure, wakes_kswapd, TIME_LIMIT)
 	const __u64 min = watermark_bytes(" min %lld"), low = watermark_bytes(" low %lld");
 	const __u64 high = watermark_bytes(" high %lld");
 	const __u64 bytes = CHUNK_PAGES / 2 * page_size();
-	long long lent, left;
+	long long lent = 0, left = 0;
 	int ret = 0;
 
 	if (access(LENDER "shrinker", F_OK))
 		SKIP(return, LENDER "shrinker: %s", strerror(errno));
-	ASSERT_EQ(0, revive_kswapd(self->buffers->heap));
-	ASSERT_EQ(0, lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8));
-	ASSERT_EQ(0, fill_until(self->buffers, FILL_BYTES, high + 8 * MIB))
-		TH_LOG("%llu KiB free: %s", free_bytes() / KIB, strerror(errno));
-	lent = read_numbers(LENDER "shrinker", "%lld");
-	left = lent;
-	ASSERT_EQ(0, fill_until(self->buffers, bytes, low));
-	/* Above the last watermark, it is kswapd that asks the shrinker. */
-	for (int i = 0; i < 200 && left == lent; i++) {
-		if (i < 4 || free_bytes() > min + (low - min) / 4)
-			ret = keep_alloc(self->buffers, bytes);
-		ASSERT_EQ(0, ret);
-		usleep(10000);
-		left = read_numbers(LENDER "shrinker", "%lld");
+	/* On a busy machine, it was once not woken in the first of these. */
+	for (int tries = 0; tries < 3 && left == lent; tries++) {
+		drop_buffers(self->buffers);
+		ASSERT_EQ(0, revive_kswapd(self->buffers->heap));
+		ASSERT_EQ(0, lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8));
+		ASSERT_EQ(0, fill_until(self->buffers, FILL_BYTES, high + 8 * MIB))
+			TH_LOG("%llu KiB free: %s", free_bytes() / KIB, strerror(errno));
+		lent = read_numbers(LENDER "shrinker", "%lld");
+		left = lent;
+		ASSERT_EQ(0, fill_until(self->buffers, bytes, low));
+		/* Above the last watermark, it is kswapd that asks the shrinker. */
+		for (int i = 0; i < 200 && left == lent; i++) {
+			if (i < 4 || free_bytes() > min + (low - min) / 4)
+				ret = keep_alloc(self->buffers, bytes);
+			ASSERT_EQ(0, ret);
+			usleep(10000);
+			left = read_numbers(LENDER "shrinker", "%lld");
+		}
 	}
 	EXPECT_GT(lent, left)
 		TH_LOG("%d buffers, %llu KiB free, %llu and %llu are the watermarks",
