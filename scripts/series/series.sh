@@ -4,45 +4,45 @@
 # series.sh SERIES --count: the number of patches
 # series.sh SERIES --tree N: make $OUT/src/$TREE/series the tree after N of them
 #
-# A file of scripts/series is a patch: what it says, and below --- the files of
+# A file of patches/messages is a patch: what it says, and below --- the files of
 # overlay.list that come with it; overlay.sh makes the tree after each patch, so
 # there is no second copy of anything.  A patch none of whose files a series has is
 # not made.
 #
-# mm/vmap.c grows by steps.  It begins as scripts/series/steps/vmap.c, and the
+# mm/vmap.c grows by steps.  It begins as patches/steps/walk/vmap.c, and the
 # functions that ours replace move there from where they are.  The rest of
-# scripts/series/steps, in order, leads to our file: in the trees before a patch
+# patches/steps/walk, in order, leads to our file: in the trees before a patch
 # that brings one, that step and all after it are taken back from our file.  The
-# system heap grows by those of scripts/series/heap-steps in the same way.
+# system heap grows by those of patches/steps/heap in the same way.
 
 set -eu
 . "$(dirname "$0")/../lib.sh"
 
 # patterns PATCH: the files that it brings
 patterns() {
-	sed -e '1,/^---$/d' -e "s/@SERIES@/$series/g" "$top/scripts/series/$1"
+	sed -e '1,/^---$/d' -e "s/@SERIES@/$series/g" "$top/patches/messages/$1"
 }
 
 # message PATCH: what it says
 message() {
-	sed -e '/^#/d' -e '/^---$/,$d' "$top/scripts/series/$1"
+	sed -e '/^#/d' -e '/^---$/,$d' "$top/patches/messages/$1"
 }
 
 # undo DIR: its steps, the last one first
 undo() {
-	[ ! -e "scripts/series/$1" ] || find "scripts/series/$1" -name '*.patch' -printf 'undo %p\n' | sort -r
+	[ ! -e "patches/steps/$1" ] || find "patches/steps/$1" -name '*.patch' -printf 'undo %p\n' | sort -r
 }
 
 # kinds: "kind path" of all that a patch may bring; what a series writes in another
 # way is in patches of the heap, which come after its steps
 kinds() {
 	cd "$top"
-	[ ! -e scripts/series/steps ] || find scripts/series/steps -name vmap.c -printf 'first %p\n'
+	[ ! -e patches/steps/walk ] || find patches/steps/walk -name vmap.c -printf 'first %p\n'
 	"$top/scripts/source/overlay.sh" "$series" patched --entries | while read -r entry; do
 		echo "$entry"
-		[ "${entry#* }" != $HEAP ] || undo heap-steps
+		[ "${entry#* }" != $HEAP ] || undo heap
 	done
-	undo steps
+	undo walk
 }
 
 # list_files: $work/patches, those that have files, and $work/files, "number kind
@@ -50,7 +50,7 @@ kinds() {
 list_files() {
 	(kinds) >"$work/kinds"
 	: >"$work/claimed"
-	for patch in "$top"/scripts/series/[0-9]*; do
+	for patch in "$top"/patches/messages/[0-9]*; do
 		patch=${patch##*/}
 		patterns "$patch" >"$work/patterns"
 		while read -r pattern; do
@@ -60,8 +60,8 @@ list_files() {
 	cut -d ' ' -f 2 "$work/claimed" | sort | uniq -d >"$work/twice"
 	cut -d ' ' -f 2 "$work/kinds" | sort >"$work/all"
 	cut -d ' ' -f 2 "$work/claimed" | sort | comm -23 "$work/all" - >"$work/none"
-	[ ! -s "$work/twice" ] || die "scripts/series: in two patches: $(head -n 1 "$work/twice")"
-	[ ! -s "$work/none" ] || die "scripts/series: in no patch: $(head -n 1 "$work/none")"
+	[ ! -s "$work/twice" ] || die "patches/messages: in two patches: $(head -n 1 "$work/twice")"
+	[ ! -s "$work/none" ] || die "patches/messages: in no patch: $(head -n 1 "$work/none")"
 	cut -d ' ' -f 1 "$work/claimed" | sort -u >"$work/patches"
 	count=$(wc -l <"$work/patches")
 	awk '
@@ -84,7 +84,7 @@ claim_files() {
 # manifest N: an overlay.list of the tree after N patches
 manifest() {
 	awk -v n="$1" -v heap="$HEAP" '
-		function base(step) { return step ~ /heap-steps/ ? heap : "mm/vmap.c" }
+		function base(step) { return step ~ /steps.heap/ ? heap : "mm/vmap.c" }
 		NR == FNR { there[$3] = there[$3] || $1 <= n; next }
 		$2 == "first" && there["mm/vmap.c"] { next }
 		$2 == "undo" ? there[base($3)] && $1 > n : $1 <= n {
@@ -190,7 +190,7 @@ cover() {
 		-e "s/@MOVED@/$moved/; s/@LINES@/$(wc -l <"$src/series/mm/vmap.c")/" \
 		-e "s/@ONE_PAGE@/$(one_page)/" \
 		-e "/^@MEASURED@/{r $work/measured" -e 'd}' \
-		-e "/^@ACCEPTED@/{r $work/accepted" -e 'd}' "$top/scripts/series/cover"
+		-e "/^@ACCEPTED@/{r $work/accepted" -e 'd}' "$top/patches/messages/cover"
 }
 
 # base_of_theirs: what KERNEL_SRC calls the commit that ours is a copy of
@@ -212,7 +212,7 @@ commit_patches() {
 		cp "$src/series/.overlay" "$work/before"
 		message "$patch" >"$work/message"
 		in_repo "$src/series" commit -q -F "$work/message" ||
-			die "scripts/series/$patch: $(or_full "changes nothing")"
+			die "patches/messages/$patch: $(or_full "changes nothing")"
 	done <"$work/patches"
 }
 

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# steps.sh [heap]: have the patches of scripts/series/steps fit mm/vmap.c after an edit,
-#	or those of scripts/series/heap-steps the system heap
+# steps.sh [heap]: have patches/steps/walk fit mm/vmap.c after an edit, or patches/steps/heap
+#	the system heap
 # steps.sh [heap] --write: write them as the commits of $OUT/steps have them, or those of
 #	$OUT/heap-steps
 #
-# $OUT/steps is a git repository in which each step is a commit, and the file before
+# That is a git repository in which each step is a commit, and the file before
 # the first step the root.  What was edited since the steps were written goes into
 # the root, if it was there already; otherwise git rebase puts it into its step.
 
@@ -66,19 +66,20 @@ write() {
 			echo ---
 			in_steps diff --full-index "$commit^" "$commit"
 		} >"$dir/$name.patch"
-		say "scripts/series/${dir##*/}/$name.patch"
+		say "patches/steps/$steps/$name.patch"
 	done
 }
 
 file=mm/vmap.c
-steps=steps
+steps=walk
+repo=$OUT/steps
 if [ "${1-}" = heap ]; then
 	file=drivers/dma-buf/heaps/system_heap.c
-	steps=heap-steps
+	steps=heap
+	repo=$OUT/heap-steps
 	shift
 fi
-dir=$top/scripts/series/$steps
-repo=$OUT/$steps
+dir=$top/patches/steps/$steps
 patches=$(find "$dir" -name '*.patch' | sort)
 case $#${1-} in
 1--write) ;;

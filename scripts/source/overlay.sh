@@ -155,7 +155,7 @@ add_move() {
 add_undo() {
 	fit="mm/vmap.c any more, run scripts/series/steps.sh"
 	case $1 in
-	*/heap-steps/*) fit="the system heap any more, run scripts/series/steps.sh heap" ;;
+	*/steps/heap/*) fit="the system heap any more, run scripts/series/steps.sh heap" ;;
 	esac
 	(cd "$work/tree" && GIT_CEILING_DIRECTORIES=$work git apply -R "$top/$1") \
 		>"$work/patch.out" 2>&1 ||

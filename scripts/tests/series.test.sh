@@ -9,7 +9,7 @@ set -eu
 
 # --- a repository of a few files ------------------------------------------
 
-mkdir -p repo/scripts/series/steps repo/scripts/source repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
+mkdir -p repo/patches/messages repo/patches/steps/walk repo/scripts/series repo/scripts/source repo/mm repo/patches/6.12 out.d/src/6.12/pristine/mm
 cp "$top"/scripts/source/overlay.sh "$top"/scripts/source/*.awk repo/scripts/source
 cp "$top"/scripts/series/series.sh "$top"/scripts/series/steps.sh repo/scripts/series
 cp "$top"/scripts/lib.sh repo/scripts
@@ -24,7 +24,7 @@ sed '/^6$/i sg' walk >sg
 sed '/^2$/i fast' sg >fast
 sed 's/fast/faster/' fast >repo/mm/vmap.c
 echo ours >repo/mm/heap.c
-echo head >repo/scripts/series/steps/vmap.c
+echo head >repo/patches/steps/walk/vmap.c
 
 # step NAME FROM TO
 step() {
@@ -32,7 +32,7 @@ step() {
 		printf '%s\n' 'Why.' --- 'diff --git a/mm/vmap.c b/mm/vmap.c' \
 			"index $(git hash-object "$2")..$(git hash-object "$3") 100644"
 		diff -u --label a/mm/vmap.c --label b/mm/vmap.c "$2" "$3"
-	} >repo/scripts/series/steps/"$1".patch || :
+	} >repo/patches/steps/walk/"$1".patch || :
 }
 
 step 20-sg walk sg
@@ -46,15 +46,15 @@ patched file mm/vmap.c
 patched replaced patches/@SERIES@/replaced
 patched file mm/heap.c
 END
-printf '%s\n' '# for tests' 'mm: a file' '' 'Why.' --- scripts/series/steps/vmap.c >repo/scripts/series/10-file
-printf '%s\n' 'mm: move functions' '' 'Why.' --- patches/@SERIES@/replaced >repo/scripts/series/11-move
-printf '%s\n' 'mm: a walk' '' 'Why.' --- mm/vmap.c >repo/scripts/series/12-walk
-printf '%s\n' 'mm: sg' '' 'Why.' --- scripts/series/steps/20-sg.patch >repo/scripts/series/20-sg
-printf '%s\n' 'mm: fast' '' 'Why.' --- scripts/series/steps/25-fast.patch >repo/scripts/series/25-fast
-printf '%s\n' 'mm: faster' '' 'Why.' --- scripts/series/steps/26-faster.patch >repo/scripts/series/26-faster
-printf '%s\n' 'heap: ours' '' 'Why.' --- 'mm/h*.c' >repo/scripts/series/30-heap
-printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/scripts/series/40-none
-printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ @ACCEPTED@ >repo/scripts/series/cover
+printf '%s\n' '# for tests' 'mm: a file' '' 'Why.' --- patches/steps/walk/vmap.c >repo/patches/messages/10-file
+printf '%s\n' 'mm: move functions' '' 'Why.' --- patches/@SERIES@/replaced >repo/patches/messages/11-move
+printf '%s\n' 'mm: a walk' '' 'Why.' --- mm/vmap.c >repo/patches/messages/12-walk
+printf '%s\n' 'mm: sg' '' 'Why.' --- patches/steps/walk/20-sg.patch >repo/patches/messages/20-sg
+printf '%s\n' 'mm: fast' '' 'Why.' --- patches/steps/walk/25-fast.patch >repo/patches/messages/25-fast
+printf '%s\n' 'mm: faster' '' 'Why.' --- patches/steps/walk/26-faster.patch >repo/patches/messages/26-faster
+printf '%s\n' 'heap: ours' '' 'Why.' --- 'mm/h*.c' >repo/patches/messages/30-heap
+printf '%s\n' '# none here' 'other: nothing' --- mm/@SERIES@/none.c >repo/patches/messages/40-none
+printf '%s\n' 'a walk' '' 'Of @VERSION@.' @MEASURED@ @ACCEPTED@ >repo/patches/messages/cover
 
 series() {
 	OUT=$tmp/out.d repo/scripts/series/series.sh 6.12 "$@"
@@ -138,15 +138,15 @@ check "who is refused has no series of before" [ ! -e out.d/series/6.12-mine ]
 
 echo new >repo/mm/new.c
 echo 'patched file mm/new.c' >>repo/scripts/source/overlay.list
-check "a file that is in no patch" refuses '^series: scripts/series: in no patch: mm/new.c$' series --count
-echo mm/new.c >>repo/scripts/series/12-walk
-echo mm/n*.c >>repo/scripts/series/30-heap
-check "a file that is in two" refuses '^series: scripts/series: in two patches: mm/new.c$' series --count
-sed -i '$d' repo/scripts/series/30-heap
-echo >repo/scripts/series/steps/50-more.patch
+check "a file that is in no patch" refuses '^series: patches/messages: in no patch: mm/new.c$' series --count
+echo mm/new.c >>repo/patches/messages/12-walk
+echo mm/n*.c >>repo/patches/messages/30-heap
+check "a file that is in two" refuses '^series: patches/messages: in two patches: mm/new.c$' series --count
+sed -i '$d' repo/patches/messages/30-heap
+echo >repo/patches/steps/walk/50-more.patch
 check "a step that is in none" \
-	refuses '^series: scripts/series: in no patch: scripts/series/steps/50-more.patch$' series --count
-rm repo/scripts/series/steps/50-more.patch
+	refuses '^series: patches/messages: in no patch: patches/steps/walk/50-more.patch$' series --count
+rm repo/patches/steps/walk/50-more.patch
 check "and none of these" prints '^7$' series --count
 check "no kernel" refuses 'pristine: not there, run scripts/source/fetch.sh 6.12$' \
 	env OUT="$tmp/empty" repo/scripts/series/series.sh 6.12 x86_64
@@ -167,11 +167,11 @@ rebase() {
 git init -q repo
 git -C repo hash-object -w mm/vmap.c >out
 check "steps that fit are written as git has them" prints 26-faster steps
-cp -r repo/scripts/series/steps as_they_were
-check "and stay" eval 'steps >out && diff -r as_they_were repo/scripts/series/steps >out'
+cp -r repo/patches/steps/walk as_they_were
+check "and stay" eval 'steps >out && diff -r as_they_were repo/patches/steps/walk >out'
 sed -i 's/^walk$/run/' repo/mm/vmap.c
 check "a step that does not fit any more" refuses \
-	'^overlay: scripts/series/steps/26-faster.patch does not fit mm/vmap.c any more, run scripts/series/steps.sh' \
+	'^overlay: patches/steps/walk/26-faster.patch does not fit mm/vmap.c any more, run scripts/series/steps.sh' \
 	series --tree 3
 check "an edit of what was there before the steps" prints 20-sg steps
 check "is in all of them" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
