@@ -148,7 +148,6 @@ FRAGMENTS := .config.fragment $(wildcard scripts/build/config/*.config)
 MODULES := $(patsubst %,$(SRC)/%/build-$(ARCH)/modules.cpio,$(if $(filter brief,$(SCOPE)),$(TESTED),$(VARIANTS)))
 KSELFTEST := $(WORK)/kselftest/kselftest-list.txt
 INITRAMFS := $(WORK)/initramfs.cpio
-TOOLS := $(HOST)/progress $(HOST)/vm-run $(HOST)/ktap $(HOST)/tsc-khz $(HOST)/serial-sh
 IMAGE_x86_64 := arch/x86/boot/bzImage
 IMAGE_arm64 := arch/arm64/boot/Image
 CROSS := $(shell sh -c '. scripts/lib.sh; cross_of $(ARCH)' scripts/front/Makefile)
@@ -231,7 +230,7 @@ initramfs: $(INITRAMFS)
 config: $(OVERLAYS)
 	$(Q)set -e; for v in $(VARIANTS); do scripts/build/build.sh $(KERNEL) $(ARCH) $$v config; done
 
-vpath %.c scripts/build scripts/guest scripts/lab
+vpath %.c scripts/guest
 $(HOST)/%: %.c | packages
 	$(Q)mkdir -p $(@D)
 	$(Q)cc -O2 -Wall -Wextra -MMD -MP -o $@ $<
@@ -248,7 +247,7 @@ endif
 -include $(wildcard $(HOST)/*.d)
 
 # The scripts decide whether there is something to do, and touch nothing if not.
-$(PRISTINE): FORCE | packages $(TOOLS)
+$(PRISTINE): FORCE | packages
 	$(Q)scripts/source/fetch.sh $(KERNEL)
 
 $(OVERLAYS): $(SRC)/%/.overlay: $(PRISTINE) FORCE
@@ -271,7 +270,7 @@ $(KSELFTEST): $(wildcard tools/testing/selftests/*/* tools/testing/selftests/*/*
 
 # Every variant has the same configuration, so stock's module serves all of them
 STOCK := $(SRC)/stock/build-$(ARCH)
-$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) scripts/guest/initramfs.sh $(wildcard scripts/guest/bin/*.sh) $(STOCK)/.built
+$(INITRAMFS): $(KSELFTEST) $(HOST)/init-$(ARCH) scripts/guest/initramfs.sh $(wildcard scripts/guest/bin/*.sh) $(STOCK)/.built | $(HOST)/tsc-khz
 	$(Q)GEN_INIT_CPIO=$(STOCK)/usr/gen_init_cpio SYSROOT=$(SYSROOT) \
 		scripts/guest/initramfs.sh $@ $(<D) $(HOST)/init-$(ARCH) \
 		$(filter scripts/guest/bin/%.sh,$^) \
@@ -292,7 +291,7 @@ compare:
 native: config
 	$(Q)scripts/measure/native.sh $(KERNEL) $(ARCH)
 
-check: plan $(if $(filter host,$(TEST)),$(TOOLS),kernels modules $(INITRAMFS))
+check: plan $(if $(filter host,$(TEST)),packages,kernels modules $(INITRAMFS))
 	$(Q)scripts/check/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
 users: kernels modules $(INITRAMFS)
@@ -308,7 +307,7 @@ check-all:
 	$(Q)scripts/check/check-all.sh $(CHECKED)
 
 # Small kernels, ours alone unless they do not build; packages.sh reads MACHINES
-check-archs: $(OVERLAYS) $(HOST)/vm-run $(HOST)/ktap
+check-archs: $(OVERLAYS)
 	$(Q)scripts/source/packages.sh $(KERNEL) $(ARCH) archs
 	$(Q)scripts/archs/archs.sh $(KERNEL) $(MACHINES)
 
@@ -336,7 +335,7 @@ artifacts: kernels modules $(INITRAMFS)
 	$(Q)scripts/lab/artifacts.sh $(KERNEL) $(ARCH) $(VARIANT)
 
 # On a device that runs that kernel already
-remote: $(KSELFTEST) $(HOST)/serial-sh $(HOST)/ktap
+remote: $(KSELFTEST)
 	$(Q)DEVICE='$(DEVICE)' scripts/lab/remote.sh $(KERNEL) $(ARCH) $(VARIANT) $(or $(STEPS),bench kselftest)
 
 docs: $(PRISTINE)

@@ -130,9 +130,26 @@ newer() {
 	[ ! -e "$2" ] || [ -n "$(find "$1" -newer "$2")" ]
 }
 
-# run_progress ARGS...: the progress tool around a command
+# run_progress ARGS...: the progress tool around a command; when this shell is killed,
+# both end
 run_progress() {
-	"$OUT/host/progress" ${V:+--verbose} "$@"
+	setpriv --pdeathsig TERM "$top/scripts/build/progress.pl" ${V:+--verbose} "$@"
+}
+
+# lock FILE: until this process ends, and all that it has started; says who has it
+lock() {
+	exec 9>"$1"
+	! flock -n 9 || return 0
+	say "waiting for $(holders "$1"), which uses $(short "$1")"
+	flock 9
+}
+
+# holders FILE: the other processes that have it open
+holders() {
+	find /proc/[0-9]*/fd -lname "$(readlink -f "$1")" 2>/dev/null | cut -d / -f 3 | grep -vx $$ | sort -un |
+		while read -r holder; do
+			echo "process $holder ($(cat "/proc/$holder/comm" 2>/dev/null))"
+		done | paste -sd ,
 }
 
 # show_outcomes DIR...: how the guests of these results ended that did not end well

@@ -194,7 +194,7 @@ boot() {
 
 # console: the test that nothing on the guest's console is a splat
 console() {
-	"$OUT/host/vm-run" --deny "$top/scripts/guest/splat.deny" --scan "$obj/test.log" \
+	"$top/scripts/guest/vm-run.pl" --deny "$top/scripts/guest/splat.deny" --scan "$obj/test.log" \
 		>"$obj/splats" 2>&1 || :
 	ok=ok
 	[ ! -s "$obj/splats" ] || ok="not ok"
@@ -212,7 +212,7 @@ suites() {
 		boot "$args" >"$out/$machine.boot-$n.ktap"
 		console >"$out/$machine.boot-$n.tap"
 	done <"$obj/boots"
-	(cd "$out" && "$OUT/host/ktap" "$machine".boot-*) >"$out/$machine.sum" 2>&1
+	(cd "$out" && "$top/scripts/guest/ktap.pl" "$machine".boot-*) >"$out/$machine.sum" 2>&1
 }
 
 # program: what is linked with objects of the kernel, "program: SYSTEM SOURCE OBJECT...",
@@ -229,7 +229,7 @@ program() {
 		-Wl,--unresolved-symbols=ignore-all,--no-warn-mismatch,-z,noexecstack) >>"$log" 2>&1 ||
 		return
 	"qemu-$system" "$obj/program" >"$out/$machine.boot-1.tap" 2>>"$log" </dev/null || :
-	(cd "$out" && "$OUT/host/ktap" "$machine.boot-1.tap") >"$out/$machine.sum" 2>&1
+	(cd "$out" && "$top/scripts/guest/ktap.pl" "$machine.boot-1.tap") >"$out/$machine.sum" 2>&1
 }
 
 # result OK TEXT: the line of the machine
@@ -314,4 +314,4 @@ count=0
 		run_machine
 	done
 } | tee "$out/archs.ktap"
-"$OUT/host/ktap" "$out/archs.ktap"
+"$top/scripts/guest/ktap.pl" "$out/archs.ktap"

@@ -59,7 +59,7 @@ check() {
 	say "$1: checked, $(since "$start")"
 	[ "$status" != 0 ] || return 0
 	mkdir -p "$results"
-	find "$results" -name '*.*tap' -exec "$OUT/host/ktap" {} + >/dev/null 2>&1 || return 0
+	find "$results" -name '*.*tap' -exec "$top/scripts/guest/ktap.pl" {} + >/dev/null 2>&1 || return 0
 	printf 'TAP version 13\n1..1\nnot ok 1 - %s: %s\n' "$1" \
 		"$([ -n "$built" ] && echo 'make check passes' || echo 'is built')" >"$results/all.tap"
 }
@@ -135,4 +135,4 @@ cd "$OUT"
 # shellcheck disable=SC2086 # a list
 show_outcomes $checked
 # shellcheck disable=SC2046,SC2086 # patterns
-host/ktap $(printf '%s/*.*tap ' $checked)
+"$top/scripts/guest/ktap.pl" $(printf '%s/*.*tap ' $checked)

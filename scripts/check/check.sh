@@ -232,7 +232,7 @@ verdict() {
 	show_outcomes .
 	show_accepted patched
 	status=0
-	find . -name '*.*tap' | sort | xargs "$OUT/host/ktap" --junit junit.xml "$@" >sum || status=$?
+	find . -name '*.*tap' | sort | xargs "$top/scripts/guest/ktap.pl" --junit junit.xml "$@" >sum || status=$?
 	failures >failed
 	[ ! -s failed ] || say "to run what failed again: make check TEST=failed"
 	cat sum

@@ -58,4 +58,4 @@ for kernel in stock "$variant"; do
 		"$series" "$arch" "$kernel" wall clients run clients || :
 done
 compare >"$results/clients.tap"
-"$OUT/host/ktap" "$results/clients.tap"
+"$top/scripts/guest/ktap.pl" "$results/clients.tap"

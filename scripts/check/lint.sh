@@ -91,6 +91,13 @@ lint_shell() {
 	verdict shellcheck $status
 }
 
+lint_perl() {
+	(cd "$top" && for f in scripts/*/*.p[lm]; do
+		perl -I "${f%/*}" -wc "$f" 2>&1 | grep -vx "$f syntax OK" || :
+	done) >"$work/found"
+	verdict "perl -w" 0
+}
+
 lint_fragments() {
 	status=0
 	for variant in stock patched; do
@@ -170,6 +177,7 @@ lint_licence
 lint_checkpatch
 lint_kernel_doc
 lint_shell
+lint_perl
 lint_fragments
 say "compiling our objects with W=1 and sparse"
 lint_w1

@@ -63,7 +63,7 @@ ended() {
 
 # sum SHAPE: what its guest has found; what fails comes first, a line each
 sum() {
-	(cd "$results" && "$OUT/host/ktap" --must-run "$must" "$1"*.*tap >"$1.sum") || failed=yes
+	(cd "$results" && "$top/scripts/guest/ktap.pl" --must-run "$must" "$1"*.*tap >"$1.sum") || failed=yes
 	sed '$d' "$results/$1.sum"
 	say "$1: $(tail -n 1 "$results/$1.sum"), $(since "$start")"
 }

@@ -42,7 +42,7 @@ kvm_trial() {
 		[ -e "$image" ] && [ -e "$initramfs" ] || return 0
 		result=no
 		# shellcheck disable=SC2046 # a list of arguments
-		"$OUT/host/vm-run" --quiet --limit boot=20 --limit run=20 \
+		"$top/scripts/guest/vm-run.pl" --quiet --limit boot=20 --limit run=20 \
 			--console "$logs/kvm-trial.console" --port "$logs/kvm-trial.port" -- \
 			"$qemu" -accel kvm -smp 2 $(machine) -kernel "$image" -initrd "$initramfs" \
 			-append "console=$console $CMDLINE -- run true" \
@@ -140,13 +140,6 @@ patience() {
 	echo "${RUN_LIMIT:+--limit run=$RUN_LIMIT}"
 }
 
-one_guest() {
-	exec 9>"$OUT/.qemu.lock"
-	flock -n 9 && return
-	say "waiting for another guest to end"
-	flock 9
-}
-
 # have_memory: is there what a guest touches, of whatever MEMORY it has?
 have_memory() {
 	free=$(awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { kb += $2 }
@@ -184,7 +177,7 @@ run_jobs() {
 		;;
 	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
-	set -- "$OUT/host/vm-run" --console "$log.console" --port "$log.port" \
+	set -- setpriv --pdeathsig TERM "$top/scripts/guest/vm-run.pl" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/guest/splat.deny" \
 		${V:+--verbose} $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
@@ -245,20 +238,20 @@ icount | wall)
 	name=$1
 	shift
 	have_parts
-	one_guest
+	lock "$OUT/.qemu.lock"
 	have_memory
 	run_jobs "$@"
 	;;
 shell)
 	have_parts
-	one_guest
+	lock "$OUT/.qemu.lock"
 	have_memory
 	run_shell
 	;;
 serve)
 	[ $# = 1 ] || die "a socket is needed"
 	have_parts
-	one_guest
+	lock "$OUT/.qemu.lock"
 	have_memory
 	serve "$1"
 	;;

@@ -25,7 +25,7 @@ device() {
 	ssh:?*) ssh -o BatchMode=yes ${SSH-} "${DEVICE#ssh:}" "$1" ;;
 	adb) adb shell -T "$1" ;;
 	adb:?*) adb -s "${DEVICE#adb:}" shell -T "$1" ;;
-	serial:?*) "$OUT/host/serial-sh" "${DEVICE#serial:}" "$1" ;;
+	serial:?*) "$top/scripts/lab/serial-sh.pl" "${DEVICE#serial:}" "$1" ;;
 	esac
 }
 
@@ -85,7 +85,7 @@ kselftest() {
 	log=$out/log/$variant-kselftest-remote.ktap
 	say "run_kselftest.sh -c dmabuf-heaps"
 	device "cd $dir && ./run_kselftest.sh -c dmabuf-heaps" </dev/null >"$log" || :
-	"$OUT/host/ktap" "$log"
+	"$top/scripts/guest/ktap.pl" "$log"
 }
 
 [ $# -ge 4 ] || die "usage: remote.sh SERIES ARCH VARIANT bench|kselftest..."

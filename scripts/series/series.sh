@@ -263,8 +263,7 @@ esac
 # If this one is refused, nobody shall take another for it
 rm -rf "$OUT/series/$tree"
 [ -d "$pristine" ] || die "$pristine: not there, run scripts/source/fetch.sh $series"
-exec 9>"$src/.series.lock"
-flock 9
+lock "$src/.series.lock"
 version=$(make -s -C "$pristine" kernelversion)
 # All that is refused is said at once, not patch by patch
 "$top/scripts/source/overlay.sh" "$series" patched --check

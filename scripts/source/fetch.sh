@@ -248,8 +248,7 @@ case ${2-} in
 esac
 
 mkdir -p "$OUT/dl" "$src"
-exec 9>"$src/.fetch.lock"
-flock 9
+lock "$src/.fetch.lock"
 remove_leftovers
 if [ -z "$KERNEL_SRC" ]; then
 	from_package

@@ -9,7 +9,6 @@ set -eu
 # The make that runs these tests may have been asked for more
 unset ALSO FULL
 mkdir -p bin out.d
-ln -s "$tools" out.d/host
 PATH=$tmp/bin:$PATH
 # await COMMAND...: for ten seconds
 cat >bin/await <<'END'

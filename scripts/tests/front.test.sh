@@ -6,6 +6,8 @@
 set -eu
 . "$(dirname "$0")/tap.sh"
 
+progress=$top/scripts/build/progress.pl
+
 front() {
 	make -s -C "$top" OUT="$tmp/out.d" "$@"
 }
@@ -389,7 +391,6 @@ fills_up() {
 	head -c 6000000 /dev/zero >big.d/mm/big.c
 	# shellcheck disable=SC2016 # for the shell inside
 	refuses 'KERNEL_SRC=.*big.d: .*disk is full$' small_disk sh -c '
-		mkdir disk/host && cp out.d/host/progress disk/host/
 		SPACE=1 OUT=$PWD/disk KERNEL_SRC=$PWD/big.d "$1/scripts/source/fetch.sh" 6.12 | grep -v "^fetch: copy"
 		[ ! -e disk/src/6.12-*/pristine ] && exit 1' sh "$top"
 }
@@ -574,7 +575,7 @@ narrow() {
 compiling="printf '  CC      a/very/long/directory/for/a/file/of/the/kernel/whose/name/is/long.o\n'; sleep 0.5; echo"
 
 fits_narrow() {
-	narrow "$tools/progress --title 'build stock 6.12 x86_64' --expect 1720 -- sh -c \"$compiling\"" >out
+	narrow "$progress --title 'build stock 6.12 x86_64' --expect 1720 -- sh -c \"$compiling\"" >out
 	grep -q '1 of 1720 objects' out && ! grep -qE '.{61}' out
 }
 
@@ -605,13 +606,48 @@ counts_steps() {
 
 test_terminals() {
 	check "no terminal: no control characters" plain \
-		"$tools/progress" --title "build stock" --expect 9 -- sh -c "$compiling"
+		"$progress" --title "build stock" --expect 9 -- sh -c "$compiling"
 	if command -v script >/dev/null; then
 		check "a terminal of 60 columns" fits_narrow
 	fi
 	check "says how long it is likely to take" says_how_long
 	check "says which step of how many it is" counts_steps
 	check "other steps have no number" prints '^x: here$' lib step none here
+}
+
+# --- interrupted -----------------------------------------------------------
+
+# is_gone PID: within two seconds
+is_gone() {
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.2
+	done
+	echo "process $1 is still there" >out
+	return 1
+}
+
+# nothing_goes_on: when the shell that make has started is killed, as make does
+nothing_goes_on() {
+	# shellcheck disable=SC2016 # for the shells inside
+	sh -c '. "${0%/*}/../lib.sh"; run_progress -- sh -c "sleep 60 & echo \$! >pid; wait"; :' \
+		"$top/scripts/tests/x" >out 2>&1 &
+	until [ -s pid ]; do sleep 0.1; done
+	kill $!
+	is_gone "$(cat pid)"
+}
+
+# says_who: has a lock
+says_who() {
+	flock busy.lock sh -c 'echo $$ >holder; sleep 1' &
+	until [ -s holder ]; do sleep 0.1; done
+	prints "^x: waiting for process .*process $(cat holder) \\(sh\\).*, which uses busy.lock\$" \
+		lib lock "$tmp/busy.lock"
+}
+
+test_interrupted() {
+	check "a step that is killed leaves nothing running" nothing_goes_on
+	check "says who has a lock" says_who
 }
 
 # --- the accelerator ------------------------------------------------------
@@ -630,9 +666,8 @@ test_accel() {
 }
 
 test_variables
-mkdir -p out.d/host
+mkdir -p out.d
 touch out.d/.vmap-out
-cp "$tools/progress" out.d/host/
 check "VARIANT=rfc takes the place of ours" builds 'stock rfc' kernels VARIANT=rfc
 check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stock
 check "make bench compares all" builds 'stock rfc patched' bench
@@ -650,5 +685,6 @@ test_release
 test_small
 test_home
 test_terminals
+test_interrupted
 test_accel
 finish

@@ -9,7 +9,6 @@ set -eu
 fake=$top/scripts/tests/fake-qemu
 kernel=out.d/6.12-x86_64/patched
 mkdir -p bin $kernel/arch/x86/boot
-ln -s "$tools" out.d/host
 : >out.d/6.12-x86_64/initramfs.cpio
 : >$kernel/arch/x86/boot/bzImage
 echo 1 >$kernel/.version

@@ -8,8 +8,7 @@ set -eu
 
 out=$tmp/out.d/6.12-x86_64
 dev=$tmp/dev
-mkdir -p bin "$out/kselftest/dmabuf-heaps" "$dev/debug/dma_buf" "$dev/dma_heap" "$out/log" "$tmp/out.d/host"
-cp "$tools/ktap" "$tools/serial-sh" "$tmp/out.d/host/" 2>/dev/null || :
+mkdir -p bin "$out/kselftest/dmabuf-heaps" "$dev/debug/dma_buf" "$dev/dma_heap" "$out/log"
 
 # The device is this machine, with other paths
 cat >bin/ssh <<'END'
@@ -79,7 +78,7 @@ check "no such way" refuses 'DEVICE=usb: not ssh:' remote usb stock bench
 # --- serial-sh ------------------------------------------------------------
 
 serial() {
-	"$tools/serial-sh" "$tmp/line" "$@"
+	"$top/scripts/lab/serial-sh.pl" "$tmp/line" "$@"
 }
 
 # same_bytes: what goes in comes out
@@ -89,19 +88,25 @@ same_bytes() {
 	base64 -d encoded | cmp - bytes >out 2>&1
 }
 
-if command -v socat >/dev/null && [ -x "$tools/serial-sh" ]; then
-	socat "UNIX-LISTEN:$tmp/line,fork" EXEC:"sh -i",pty,stderr,setsid,ctty >/dev/null 2>&1 &
-	trap 'kill $!; rm -rf "$tmp"' EXIT
-	for _ in 1 2 3 4 5 6 7 8 9; do
-		[ -S line ] || sleep 0.1
-	done
-	# shellcheck disable=SC2016 # for eval
-	check "serial-sh: output and status" eval 'run serial "echo one; echo two >&2; exit 3"
-		[ "$got" = 3 ] && printf "one\ntwo\n" | cmp - out'
-	check "serial-sh: quotes and dollars" prints "^it's \"1\" \\\$x\$" serial "x=1; echo \"it's \\\"\$x\\\" \\\$x\""
-	check "serial-sh: no newline at the end, empty lines" eval \
-		'run serial "printf \"a\n\n\nb\""; printf "a\n\n\nb\n" | cmp - out'
-	check "serial-sh: input, more than a tty holds" same_bytes
-fi
-check "serial-sh: no line" refuses '^serial-sh: /nowhere: No such file' "$tools/serial-sh" /nowhere true
+# A shell on a terminal, behind a socket
+perl -MIO::Socket::UNIX -e '
+	my $line = IO::Socket::UNIX->new(Local => "line", Listen => 1) or die;
+	while (my $end = $line->accept) {
+		next if fork;
+		open STDIN, "<&", $end;
+		open STDOUT, ">&", $end;
+		exec "script", "-qfc", "sh -i", "/dev/null";
+	}' 2>/dev/null &
+trap 'kill $!; rm -rf "$tmp"' EXIT
+for _ in 1 2 3 4 5 6 7 8 9; do
+	[ -S line ] || sleep 0.1
+done
+# shellcheck disable=SC2016 # for eval
+check "serial-sh: output and status" eval 'run serial "echo one; echo two >&2; exit 3"
+	[ "$got" = 3 ] && printf "one\ntwo\n" | cmp - out'
+check "serial-sh: quotes and dollars" prints "^it's \"1\" \\\$x\$" serial "x=1; echo \"it's \\\"\$x\\\" \\\$x\""
+check "serial-sh: no newline at the end, empty lines" eval \
+	'run serial "printf \"a\n\n\nb\""; printf "a\n\n\nb\n" | cmp - out'
+check "serial-sh: input, more than a tty holds" same_bytes
+check "serial-sh: no line" refuses '^serial-sh: /nowhere: No such file' "$top/scripts/lab/serial-sh.pl" /nowhere true
 finish

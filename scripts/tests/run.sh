@@ -26,7 +26,7 @@ hits()
 	printf '%s\n' "$1" >one.deny
 	section "$1" + >lines
 	[ -s lines ] || { echo "no line that must match" >out; return 1; }
-	"$tools/vm-run" --deny one.deny --scan lines >found || :
+	"$top/scripts/guest/vm-run.pl" --deny one.deny --scan lines >found || :
 	diff found lines >out 2>&1
 }
 
@@ -35,7 +35,7 @@ misses()
 {
 	section "$1" - >lines
 	[ -s lines ] || { echo "no near-miss" >out; return 1; }
-	"$tools/vm-run" --deny "$deny" --scan lines >out 2>&1
+	"$top/scripts/guest/vm-run.pl" --deny "$deny" --scan lines >out 2>&1
 }
 
 test_deny()
@@ -48,10 +48,10 @@ test_deny()
 	sed -n 's/^= //p' "$tests/splats/cases" >sections
 	check "splat.deny: no case without its pattern" same_patterns
 	check "splat.deny: finds nothing in a benign boot" \
-		status 0 "$tools/vm-run" --deny "$deny" --scan "$tests/splats/benign"
+		status 0 "$top/scripts/guest/vm-run.pl" --deny "$deny" --scan "$tests/splats/benign"
 	printf 'fine\n(open\n' >bad.deny
 	check "splat.deny: a broken pattern is named with its line" \
-		says 2 'bad\.deny:2: ' "$tools/vm-run" --deny bad.deny --scan lines
+		says 2 'bad\.deny:2: ' "$top/scripts/guest/vm-run.pl" --deny bad.deny --scan lines
 }
 
 same_patterns()
@@ -94,7 +94,7 @@ vm()
 	want=$2
 	text=$3
 	shift 3
-	status "$want" "$tools/vm-run" --deny "$deny" --console console --port port "$@" \
+	status "$want" "$top/scripts/guest/vm-run.pl" --deny "$deny" --console console --port port "$@" \
 		-- "$tests/fake-qemu" "$scenario" pid || return 1
 	tail -n 1 out | grep -Eq -e "^vm-run: $text" && return
 	echo "the last line does not match: $text" >>out
@@ -138,7 +138,7 @@ busy()
 		hogs="$hogs $!"
 	done
 	busy_status=0
-	taskset -c "$cpu" "$tools/vm-run" --console console --port port --limit run=1 --outcome outcome \
+	taskset -c "$cpu" "$top/scripts/guest/vm-run.pl" --console console --port port --limit run=1 --outcome outcome \
 		-- "$tests/fake-qemu" works >out 2>&1 </dev/null || busy_status=$?
 	# shellcheck disable=SC2086 # a list
 	kill $hogs
@@ -149,7 +149,7 @@ busy()
 interrupt()
 {
 	rm -f pid
-	"$tools/vm-run" --deny "$deny" --console console --port port \
+	"$top/scripts/guest/vm-run.pl" --deny "$deny" --console console --port port \
 		-- "$tests/fake-qemu" hang pid >out 2>&1 &
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		[ ! -s pid ] || break
@@ -174,14 +174,14 @@ pasted_runs()
 
 another_port()
 {
-	status 0 "$tools/vm-run" --console console --port port --file org.some.port=here --cmd cmd \
+	status 0 "$top/scripts/guest/vm-run.pl" --console console --port port --file org.some.port=here --cmd cmd \
 		-- "$tests/fake-qemu" pass || return 1
 	grep -q 'path=here .*,name=org.some.port .*,name=org.kernel.vmap.0$' cmd
 }
 
 odd_path()
 {
-	status 0 "$tools/vm-run" --console "a, b" --port "it's" --cmd cmd \
+	status 0 "$top/scripts/guest/vm-run.pl" --console "a, b" --port "it's" --cmd cmd \
 		-- "$tests/fake-qemu" pass || return 1
 	rm "a, b" "it's"
 	: >"a, b"
@@ -248,7 +248,7 @@ test_vm()
 	check "vm-run: an end without a count" vm empty-end 4 'guest lost: '
 	check "vm-run: QEMU refuses an option" vm bad-option 5 'did not boot: .*-foo: invalid option'
 	check "vm-run: no such QEMU" says 5 'did not boot: .*/nowhere/qemu: No such file' \
-		"$tools/vm-run" --console console --port port -- /nowhere/qemu
+		"$top/scripts/guest/vm-run.pl" --console console --port port -- /nowhere/qemu
 	check "vm-run: floods the port" \
 		vm flood-port 6 'stage hung: stage run: .*output on the port' --limit run=5
 	check "vm-run: floods the console" \
@@ -262,15 +262,15 @@ test_vm()
 	check "vm-run: commas, blanks and quotes in paths" odd_path
 	check "vm-run: another port, before the first" another_port
 	check "vm-run: another port without a name" says 2 'not .=here' \
-		"$tools/vm-run" --file =here -- true
-	check "vm-run: a log that has no name" says 2 'usage: ' "$tools/vm-run" --console console -- true
-	check "vm-run: no command" status 2 "$tools/vm-run" --console console --port port
-	check "vm-run: no patterns" status 2 "$tools/vm-run" --deny /dev/null --console console --port port -- true
+		"$top/scripts/guest/vm-run.pl" --file =here -- true
+	check "vm-run: a log that has no name" says 2 'usage: ' "$top/scripts/guest/vm-run.pl" --console console -- true
+	check "vm-run: no command" status 2 "$top/scripts/guest/vm-run.pl" --console console --port port
+	check "vm-run: no patterns" status 2 "$top/scripts/guest/vm-run.pl" --deny /dev/null --console console --port port -- true
 	check "vm-run: a limit that is no number" says 2 'not .run=soon' \
-		"$tools/vm-run" --limit run=soon -- true
-	check "vm-run: a limit without a stage" status 2 "$tools/vm-run" --limit =3 -- true
+		"$top/scripts/guest/vm-run.pl" --limit run=soon -- true
+	check "vm-run: a limit without a stage" status 2 "$top/scripts/guest/vm-run.pl" --limit =3 -- true
 	check "vm-run: a log that cannot be written" says 2 '/nowhere/log' \
-		"$tools/vm-run" --console /nowhere/log --port port -- true
+		"$top/scripts/guest/vm-run.pl" --console /nowhere/log --port port -- true
 }
 
 # --- ktap -----------------------------------------------------------------
@@ -285,7 +285,7 @@ ktap()
 	shift 4
 	cat >input
 	ktap_got=0
-	"$tools/ktap" "$@" input >out 2>&1 || ktap_got=$?
+	"$top/scripts/guest/ktap.pl" "$@" input >out 2>&1 || ktap_got=$?
 	ktap_ok=0
 	[ "$ktap_got" -eq "$ktap_want" ] || ktap_ok=1
 	[ "$(tail -n 1 out)" = "$ktap_last" ] || ktap_ok=1
@@ -489,7 +489,7 @@ test_ktap_options()
 	printf '1..3\nok 1 one # SKIP no device\nok 2 two # SKIP small\nok 3 three\n' >skips
 	ktap "--must-run" 1 "1 passed, 1 failed, 1 skipped" '^FAILED: two: SKIP small' \
 		--must-run 'tw' <skips
-	check "ktap: --must-run takes an ERE" says 2 'must-run' "$tools/ktap" --must-run '(' skips
+	check "ktap: --must-run takes an ERE" says 2 'must-run' "$top/scripts/guest/ktap.pl" --must-run '(' skips
 }
 
 test_ktap_guest()
@@ -534,7 +534,7 @@ test_ktap_guest()
 several()
 {
 	printf 'not ok 1 one\nok 2 two\n' >other
-	says 1 '^FAILED: other: one$' "$tools/ktap" skips other || return 1
+	says 1 '^FAILED: other: one$' "$top/scripts/guest/ktap.pl" skips other || return 1
 	[ "$(tail -n 1 out)" = "2 passed, 1 failed, 2 skipped" ]
 }
 
@@ -544,7 +544,7 @@ test_ktap_plain
 test_ktap_nested
 test_ktap_options
 check "ktap: several files are summed and named" several
-check "ktap: no such file" says 2 '/nowhere/ktap' "$tools/ktap" /nowhere/ktap
-check "ktap: misuse" says 2 '^usage: ktap' "$tools/ktap" --frobnicate
+check "ktap: no such file" says 2 '/nowhere/ktap' "$top/scripts/guest/ktap.pl" /nowhere/ktap
+check "ktap: misuse" says 2 '^usage: ktap' "$top/scripts/guest/ktap.pl" --frobnicate
 test_ktap_guest
 finish

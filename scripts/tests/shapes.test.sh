@@ -6,8 +6,8 @@ set -eu
 . "$(dirname "$0")/tap.sh"
 
 mkdir -p t/scripts/check t/scripts/guest t/scripts/build out.d/6.12-x86_64/log
-ln -s "$tools" out.d/host
 cp "$top/scripts/check/shapes.sh" t/scripts/check
+cp "$top"/scripts/guest/[Kk]tap.p[lm] t/scripts/guest
 cp "$top/scripts/lib.sh" t/scripts
 cat >t/scripts/check/shapes.list <<'END'
 # a comment
