@@ -3,7 +3,8 @@
 # check-all.sh SERIES-ARCH...: make check for each, brief for all but the first;
 # the last line is "N passed, N failed[, N skipped]" for all
 #
-# ALSO	what else is done for the first: lint, check-series, clients, shapes, or a flavour
+# ALSO	what else is done for the first: lint, check-series (brief), clients, shapes, or a
+#	flavour
 # FULL	1: all of that, and every flavour and shape for each; a night's work
 #
 # Guests run one at a time, and most keep one CPU busy.  So the kernels that come
@@ -79,7 +80,11 @@ flavours() {
 # also SERIES-ARCH STEP: that it passes is a test; so are its own results
 also() {
 	case $2 in
-	lint | check-series) results=none goal=$2 ;;
+	lint) results=none goal=$2 ;;
+	check-series)
+		results=none
+		goal="$2 SCOPE=$([ "${FULL-}" = 1 ] && echo all || echo brief)"
+		;;
 	clients | shapes) results=$2 goal=check-$2 ;;
 	*) results=check-$2 goal="check FLAVOURS=$2" ;;
 	esac

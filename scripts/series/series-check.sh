@@ -5,6 +5,8 @@
 #
 # The configuration is a small one, of which each patch knows as much as it has
 # brought.  What a patch has changed is built without a warning under W=1.
+#
+# SCOPE	brief: build only that, and the whole kernel after the last patch
 
 set -eu
 . "$(dirname "$0")/../lib.sh"
@@ -34,8 +36,10 @@ changed() {
 # build PATCH: the kernel, then what the patch has changed
 build() {
 	: >"$work/found"
+	goal=$image
+	[ "${SCOPE-}" != brief ] || [ "$1" = "$last" ] || goal=prepare
 	kmake KCONFIG_ALLCONFIG="$config" allnoconfig >"$work/log" 2>&1 &&
-		kmake "$image" >"$work/log" 2>&1 ||
+		kmake "$goal" >"$work/log" 2>&1 ||
 		grep -E 'error|Error' "$work/log" >"$work/found" || tail -n 5 "$work/log" >"$work/found"
 	[ ! -s "$work/found" ] || return 0
 	objects=$(changed "$1")
@@ -93,6 +97,7 @@ esac
 [ -d "$patches" ] || die "$patches: not there, run make series"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+last=$(find "$patches" -name '0*.patch' | sort | tail -n 1)
 count=0
 failed=0
 n=0

@@ -110,6 +110,7 @@ echo 'exit 2' >lint-6.12-x86_64
 check "one that fails" and_also 'lint check-series' '3 passed, 1 failed' \
 	'^FAILED: 6.12-x86_64/also/lint.tap: 6.12-x86_64: make lint$' 6.12-x86_64 7.3-arm64
 rm lint-6.12-x86_64
+check "check-series builds what each patch changes" in_order 'check-series 6.12-x86_64 brief'
 # shellcheck disable=SC2016,SC2028 # for the make above
 echo 'mkdir -p "$OUT/$name/clients"; printf "1..1\nok 1 - one\n" >"$OUT/$name/clients/clients.tap"' \
 	>check-clients-6.12-x86_64
@@ -122,6 +123,7 @@ full() {
 	tail -n 1 out | grep -qxE '[0-9]+ passed, 0 failed' &&
 		grep -qx 'debug 6.12-x86_64 all' steps && grep -qx 'mte 7.3-arm64 brief' steps &&
 		! grep -q '^mte 6.12' steps && ! grep -q '^gcov' steps &&
+		grep -qx 'check-series 6.12-x86_64 all' steps &&
 		grep -qx 'check-shapes 7.3-arm64 brief' steps && grep -qx 'check-clients 6.12-x86_64 all' steps
 }
 check "FULL=1: every flavour and shape" full
