@@ -4,34 +4,16 @@
  * charged for a buffer.  Without it no cgroup is charged.
  */
 #define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 
-#define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"
 #define CGROUPS		"/sys/fs/cgroup"
 #define GROUP		CGROUPS "/heap_charge"
 
 /* Far more than anything else that is charged in the meantime. */
 #define BUFFER_BYTES	(16 * MIB)
-
-/* Returns -1 if this kernel has no such parameter. */
-static int accounting(void)
-{
-	char value = 0;
-	const int fd = open(ACCOUNTING, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	if (read(fd, &value, 1) != 1)
-		value = 0;
-	close(fd);
-	return value == 'Y';
-}
 
 /*
  * What the group pays for, give or take what its CPUs hold in stock for it: that goes
@@ -51,13 +33,13 @@ static bool holds_a_buffer(long long bytes)
 FIXTURE(group)
 {
 	int heap;
-	int accounting;
+	bool accounting;
 };
 
 FIXTURE_SETUP(group)
 {
-	self->accounting = accounting();
-	if (self->accounting < 0)
+	self->accounting = count_lines(ACCOUNTING, "Y");
+	if (access(ACCOUNTING, R_OK))
 		SKIP(return, ACCOUNTING ": %s", strerror(errno));
 	self->heap = open_heap();
 	if (self->heap < 0)
@@ -121,8 +103,8 @@ TEST_F(group, is_removed_before_its_buffer)
 	ASSERT_LE(0, dmabuf);
 	ASSERT_EQ(0, write_file(CGROUPS "/cgroup.procs", "0"));
 	ASSERT_EQ(0, rmdir(GROUP));
-	map = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, map);
+	map = map_dmabuf(dmabuf, BUFFER_BYTES);
+	ASSERT_NE(NULL, map);
 	memset(map, 1, BUFFER_BYTES);
 	if (test >= 0)
 		EXPECT_EQ(0, vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_HASH, 0, &res));

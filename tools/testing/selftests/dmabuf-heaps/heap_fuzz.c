@@ -9,9 +9,7 @@
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "heap_util.h"
 #include "../kselftest.h"
@@ -364,7 +362,8 @@ static int fuzz_mapping(struct fuzzer *f)
 
 	if (!child)
 		_exit(map_and_change(&own) ? 1 : 0);
-	if (child < 0 || waitpid(child, &status, 0) != child)
+	status = wait_child(child);
+	if (status < 0)
 		return -1;
 	errno = WIFEXITED(status) ? ENOMEM : ENOTRECOVERABLE;
 	return status ? -1 : 0;

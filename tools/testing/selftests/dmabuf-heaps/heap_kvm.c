@@ -9,9 +9,6 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include <linux/kvm.h>
 
@@ -94,7 +91,7 @@ static int set_32_bits(int vcpu)
 	return ioctl(vcpu, KVM_SET_SREGS, &sregs);
 }
 
-static void number_pages(char *map, size_t nr, __u32 first)
+static void number_words(char *map, size_t nr, __u32 first)
 {
 	for (size_t i = 0; i < nr; i++)
 		*(__u32 *)(map + i * 4096) = first + i;
@@ -131,9 +128,7 @@ static int run_guest(int vcpu, struct kvm_run *run, size_t first, size_t nr, __u
 		.rsi = GUEST_BUFFER + first * 4096, .rcx = nr, .rflags = 2,
 	};
 
-	if (ioctl(vcpu, KVM_SET_REGS, &regs))
-		return -1;
-	if (ioctl(vcpu, KVM_RUN, NULL))
+	if (ioctl(vcpu, KVM_SET_REGS, &regs) || ioctl(vcpu, KVM_RUN, NULL))
 		return -1;
 	if (run->exit_reason != KVM_EXIT_HLT) {
 		ksft_print_msg("the guest ends with reason %u\n", run->exit_reason);
@@ -196,9 +191,8 @@ FIXTURE_SETUP(guest)
 		SKIP(return, "KVM_CREATE_VM: %s", strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, variant->bytes);
 	ASSERT_LE(0, self->dmabuf);
-	self->map = mmap(NULL, variant->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
+	self->map = map_dmabuf(self->dmabuf, variant->bytes);
+	ASSERT_NE(NULL, self->map);
 	self->code = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->code);
@@ -220,7 +214,7 @@ FIXTURE_SETUP(guest)
 	    run_guest(self->vcpu, self->run, 1, 1, &sum) && errno == EFAULT &&
 	    !run_guest(self->vcpu, self->run, 0, 1, &sum))
 		SKIP(return, "this kernel's KVM maps no pages within a block");
-	number_pages(self->map, variant->bytes / 4096, 0);
+	number_words(self->map, variant->bytes / 4096, 0);
 	for (size_t i = 0; i < variant->bytes / 4096; i++)
 		((__u32 *)(self->map + i * 4096))[COUNTED] = 0;
 }
@@ -273,14 +267,14 @@ TEST_F_TIMEOUT(guest, sees_what_has_taken_its_place, TIME_LIMIT)
 {
 	const size_t nr = variant->bytes / 4096;
 	const int other = heap_alloc(self->heap, variant->bytes);
-	char *kept = mmap(NULL, variant->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0);
+	char *kept = map_dmabuf(self->dmabuf, variant->bytes);
 
 	ASSERT_LE(0, other);
-	ASSERT_NE(MAP_FAILED, kept);
+	ASSERT_NE(NULL, kept);
 	EXPECT_RUN(0, nr, 0);
 	ASSERT_EQ(self->map, mmap(self->map, variant->bytes, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_FIXED, other, 0));
-	number_pages(self->map, nr, 1000);
+	number_words(self->map, nr, 1000);
 	EXPECT_RUN(0, nr, 1000);
 	EXPECT_EQ(1, times_counted(self->map, nr));
 	EXPECT_EQ(1, times_counted(kept, nr));

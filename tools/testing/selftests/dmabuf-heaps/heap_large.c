@@ -6,9 +6,6 @@
  * A buffer is alone in memory, and takes what half the memory of the machine can be.
  */
 #define _GNU_SOURCE
-#include <stdbool.h>
-#include <sys/mman.h>
-
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 
@@ -56,53 +53,25 @@ FIXTURE_TEARDOWN(large)
 	close(self->heap);
 }
 
-/* First and last word of each page. */
-static void number_pages(__u64 *map, __u64 words)
-{
-	const size_t step = page_size() / sizeof(*map);
-
-	for (__u64 i = 0; i < words; i += step) {
-		map[i] = i + 1;
-		map[i + step - 1] = ~i;
-	}
-}
-
-/* The first page that is not as it was numbered from @first on, or all of @words. */
-static __u64 first_misplaced(const __u64 *map, __u64 words, __u64 first)
-{
-	const size_t step = page_size() / sizeof(*map);
-	__u64 i;
-
-	for (i = 0; i < words; i += step) {
-		if (map[i] != first + i + 1 || map[i + step - 1] != ~(first + i))
-			break;
-	}
-	return i;
-}
-
 /* Zero at first, then what user space writes is where kernel and device have it. */
 TEST_F_TIMEOUT(large, shows_same_memory_to_all, TIME_LIMIT)
 {
-	const __u64 words = self->bytes / sizeof(__u64), tail = 16 * page_size();
+	const size_t tail = 16 * page_size();
 	struct dmabuf_vmap_attach arg;
 	struct dmabuf_vmap_result res;
-	__u64 *map, any = 0;
+	void *map = map_dmabuf(self->dmabuf, self->bytes);
 
-	map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, map)
+	ASSERT_NE(NULL, map)
 		TH_LOG("mmap: %s", strerror(errno));
-	for (__u64 i = 0; i < words; i++)
-		any |= map[i];
-	EXPECT_EQ(0U, any);
-	number_pages(map, words);
-	EXPECT_EQ(words, first_misplaced(map, words, 0));
+	EXPECT_TRUE(is_zero(map, self->bytes / sizeof(__u64)));
+	number_pages(map, self->bytes, 1);
+	EXPECT_TRUE(is_numbered(map, self->bytes, 1));
 	ASSERT_EQ(0, munmap(map, self->bytes));
 
 	/* Of a part that ends with the buffer, the offset has more than 32 bits. */
 	map = mmap(NULL, tail, PROT_READ, MAP_SHARED, self->dmabuf, self->bytes - tail);
 	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_EQ(tail / sizeof(__u64), first_misplaced(map, tail / sizeof(__u64),
-							words - tail / sizeof(__u64)));
+	EXPECT_TRUE(is_numbered(map, tail, 1 + (self->bytes - tail) / page_size()));
 	ASSERT_EQ(0, munmap(map, tail));
 
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, 0, &res))

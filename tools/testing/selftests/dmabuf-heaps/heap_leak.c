@@ -7,8 +7,6 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include "heap_util.h"
 #include "../kselftest.h"
@@ -36,25 +34,14 @@ static const unsigned short sizes[] = {
 	1, 1, 1, 1, 2, 2, 3, 5, 15, 16, 17, 40, 64, 127, 300, 515,
 };
 
-/**
- * struct worker - a thread
- * @thread: the thread
- * @id: its number, from 1 on
- * @rounds: how many it has to do
- * @not_zero: buffers that were not zero
- * @not_ours: buffers that someone else wrote to
- * @misplaced: buffers whose kernel mapping had wrong pages
- * @failed: what could not be done, or NULL
- * @error: its errno
- */
 struct worker {
 	pthread_t thread;
-	unsigned int id;
+	unsigned int id;		/* from 1 on */
 	unsigned long rounds;
-	unsigned long not_zero;
-	unsigned long not_ours;
-	unsigned long misplaced;
-	const char *failed;
+	unsigned long not_zero;		/* buffers that were not zero */
+	unsigned long not_ours;		/* that someone else wrote to */
+	unsigned long misplaced;	/* whose kernel mapping had wrong pages */
+	const char *failed;		/* what could not be done, or NULL */
 	int error;
 };
 
@@ -67,39 +54,19 @@ static int give_up(struct worker *w, const char *what)
 	return -1;
 }
 
-/* Different for each thread, round and page. */
-static __u64 mark_of(const struct worker *w, unsigned long round, size_t page)
-{
-	return (((__u64)w->id << 56) | ((__u64)round << 24) | page) + 1;
-}
-
-static void dirty(const struct worker *w, char *map, size_t bytes, unsigned long round)
-{
-	memset(map, 0xa5, bytes);
-	for (size_t at = 0; at < bytes; at += page_size())
-		*(__u64 *)(map + at) = mark_of(w, round, at);
-}
-
-static bool is_ours(const struct worker *w, const char *map, size_t bytes,
-		    unsigned long round)
-{
-	for (size_t at = 0; at < bytes; at += page_size()) {
-		if (*(const __u64 *)(map + at) != mark_of(w, round, at))
-			return false;
-	}
-	return true;
-}
-
 static int use_buffer(struct worker *w, int dmabuf, size_t bytes, unsigned long round)
 {
-	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	/* Pages of each thread and round have numbers of their own. */
+	const __u64 first = (__u64)w->id << 56 | (__u64)round << 24;
+	char *map = map_dmabuf(dmabuf, bytes);
 	struct dmabuf_vmap_result res;
 	int ret = 0;
 
-	if (map == MAP_FAILED)
+	if (!map)
 		return give_up(w, "mmap");
 	w->not_zero += !is_zero((__u64 *)map, bytes / sizeof(__u64));
-	dirty(w, map, bytes, round);
+	memset(map, 0xa5, bytes);
+	number_pages(map, bytes, first);
 	if (round % VMAP_EVERY == 0) {
 		if (vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY, 0, &res))
 			ret = give_up(w, "vmap");
@@ -110,7 +77,7 @@ static int use_buffer(struct worker *w, int dmabuf, size_t bytes, unsigned long 
 	}
 	if (round % SPLIT_EVERY == 0 && mprotect(map, page_size(), PROT_READ))
 		ret = give_up(w, "mprotect");
-	w->not_ours += !is_ours(w, map, bytes, round);
+	w->not_ours += !is_numbered(map, bytes, first);
 	munmap(map, bytes);
 	return ret;
 }

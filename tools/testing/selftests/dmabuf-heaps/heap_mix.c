@@ -5,7 +5,7 @@
  * mapped, synced, mapped by the kernel for different users, attached, passed on,
  * shared with a child and with other threads, and closed.
  *
- * A new buffer is zero, and each page of one that is in use has a mark that no
+ * A new buffer is zero, and each page of one that is in use has a number that no
  * other page has.  From time to time all of it is closed, and no page, slab or
  * mapping may be left.
  *
@@ -41,56 +41,30 @@
 /* Of a buffer in a slot: large enough for large leaves, and all kinds of rests. */
 static const unsigned short sizes[] = { 1, 1, 2, 3, 16, 17, 64, 127, 256, 515, 1030 };
 
-/**
- * struct buffer - a slot
- * @fd: the dma-buf, -1 if the slot is empty
- * @bytes: its size
- * @id: what the marks of its pages are made of
- */
 struct buffer {
-	int fd;
+	int fd;				/* -1 if the slot is empty */
 	size_t bytes;
-	__u64 id;
+	__u64 id;			/* number of its first page */
 };
 
-/**
- * struct worker - a thread
- * @thread: the thread
- * @nr: its number
- * @seed: state of its random numbers
- * @slots: its buffers
- * @made: buffers so far
- * @test: the in-kernel test user, which holds a mapping now and then
- * @vgem: an importer that attaches, -1 if there is none
- * @v4l2: a queue, an importer that maps
- * @counter: of instructions, -1 if there is none
- * @rounds: how many so far
- * @choices: a hash of what was done in the first TOLD_ROUNDS
- * @busy_ns: and how long they took
- * @checked: contents that it has compared
- * @wrong: and that were not what they should be
- * @op: the operation that it is at
- * @new_bytes: size of a buffer that this makes
- * @other: a buffer of all threads, if this is about one
- */
 struct worker {
 	pthread_t thread;
 	int nr;
-	__u64 seed;
+	__u64 seed;			/* state of its random numbers */
 	struct buffer slots[NR_SLOTS];
-	__u64 made;
-	int test;
-	int vgem;
-	struct v4l2 v4l2;
-	int counter;
+	__u64 made;			/* buffers so far */
+	int test;			/* the test user, which may hold a mapping */
+	int vgem;			/* an importer that attaches, -1 if there is none */
+	struct v4l2 v4l2;		/* and one that maps */
+	int counter;			/* of instructions, -1 if there is none */
 	unsigned long rounds;
-	__u64 choices;
+	__u64 choices;			/* a hash of what was done in the first TOLD_ROUNDS */
 	__u64 busy_ns;
-	unsigned long checked;
-	unsigned long wrong;
-	const char *op;
-	size_t new_bytes;
-	struct buffer *other;
+	unsigned long checked;		/* contents that it has compared */
+	unsigned long wrong;		/* of these, not what they should be */
+	const char *op;			/* the operation that it is at */
+	size_t new_bytes;		/* of a buffer that this makes */
+	struct buffer *other;		/* one of all threads, if this is about one */
 };
 
 static struct {
@@ -131,11 +105,6 @@ static void check(struct worker *w, bool ok, const char *what)
 		       w->rounds, first_seed);
 }
 
-static __u64 mark_of(const struct buffer *b, size_t at)
-{
-	return b->id ^ at;
-}
-
 static char *map_buffer(const struct worker *w, const struct buffer *b)
 {
 	char *map = map_dmabuf(b->fd, b->bytes);
@@ -145,22 +114,9 @@ static char *map_buffer(const struct worker *w, const struct buffer *b)
 	return map;
 }
 
-static bool has_marks(const struct buffer *b, const char *map)
+static bool has_its_pages(const struct buffer *b, const char *map)
 {
-	for (size_t at = 0; at < b->bytes; at += page_size()) {
-		if (*(__u64 *)(map + at) != mark_of(b, at) ||
-		    *(__u64 *)(map + at + page_size() - sizeof(__u64)) != mark_of(b, at))
-			return false;
-	}
-	return true;
-}
-
-static void mark(const struct buffer *b, char *map)
-{
-	for (size_t at = 0; at < b->bytes; at += page_size()) {
-		*(__u64 *)(map + at) = mark_of(b, at);
-		*(__u64 *)(map + at + page_size() - sizeof(__u64)) = mark_of(b, at);
-	}
+	return is_numbered(map, b->bytes, b->id);
 }
 
 static void close_buffer(struct buffer *b)
@@ -187,7 +143,7 @@ static void do_alloc(struct worker *w, struct buffer *b)
 		give_up(w, "alloc");
 	map = map_buffer(w, b);
 	check(w, is_zero((__u64 *)map, bytes / sizeof(__u64)), "a new buffer is not zero");
-	mark(b, map);
+	number_pages(map, b->bytes, b->id);
 	munmap(map, bytes);
 }
 
@@ -200,7 +156,7 @@ static void do_mmap(struct worker *w, struct buffer *b)
 {
 	char *map = map_buffer(w, b);
 
-	check(w, has_marks(b, map), "someone else wrote to it");
+	check(w, has_its_pages(b, map), "someone else wrote to it");
 	munmap(map, b->bytes);
 }
 
@@ -210,7 +166,7 @@ static void do_mmap_and_close(struct worker *w, struct buffer *b)
 	char *map = map_buffer(w, b);
 
 	close_buffer(b);
-	check(w, has_marks(b, map), "someone else wrote to it");
+	check(w, has_its_pages(b, map), "someone else wrote to it");
 	munmap(map, b->bytes);
 }
 
@@ -220,8 +176,8 @@ static void do_sync(struct worker *w, struct buffer *b)
 
 	if (cpu_access(b->fd, DMA_BUF_SYNC_START))
 		give_up(w, "sync start");
-	check(w, has_marks(b, map), "someone else wrote to it");
-	mark(b, map);
+	check(w, has_its_pages(b, map), "someone else wrote to it");
+	number_pages(map, b->bytes, b->id);
 	if (cpu_access(b->fd, DMA_BUF_SYNC_END))
 		give_up(w, "sync end");
 	munmap(map, b->bytes);
@@ -353,13 +309,12 @@ static void do_fork(struct worker *w, struct buffer *b)
 {
 	char *map = map_buffer(w, b);
 	const pid_t child = fork();
-	int status;
 
 	if (!child)
-		_exit(!has_marks(b, map) || munmap(map, b->bytes));
-	if (child < 0 || waitpid(child, &status, 0) != child)
+		_exit(!has_its_pages(b, map) || munmap(map, b->bytes));
+	if (child < 0)
 		give_up(w, "fork");
-	check(w, !status, "a child does not see what its parent wrote");
+	check(w, !wait_child(child), "a child does not see what its parent wrote");
 	munmap(map, b->bytes);
 }
 
@@ -370,12 +325,13 @@ static void do_split(struct worker *w, struct buffer *b)
 
 	if (mprotect(last, page_size(), PROT_READ))
 		give_up(w, "mprotect");
-	check(w, has_marks(b, map), "a page is not what it was");
+	check(w, has_its_pages(b, map), "a page is not what it was");
 	if (munmap(map, page_size()))
 		give_up(w, "munmap");
 	if (last == map)
 		return;
-	check(w, *(__u64 *)last == mark_of(b, last - map), "the last page is not what it was");
+	check(w, is_numbered(last, page_size(), b->id + (last - map) / page_size()),
+	      "the last page is not what it was");
 	munmap(map + page_size(), b->bytes - page_size());	/* not what is in the hole */
 }
 
@@ -390,7 +346,7 @@ static void do_move(struct worker *w, struct buffer *b)
 		give_up(w, "mmap");
 	if (mremap(map, b->bytes, b->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
 		give_up(w, "mremap");
-	check(w, has_marks(b, to), "what was moved is not what it was");
+	check(w, has_its_pages(b, to), "what was moved is not what it was");
 	munmap(to, b->bytes + page_size());
 }
 
@@ -561,18 +517,7 @@ static __u64 end_workers(void)
 	return choices;
 }
 
-/**
- * struct report - how things are at the end of a minute
- * @memory: where the pages are
- * @slab: bytes of slabs
- * @vmalloc: and of the vmalloc area
- * @dmabufs: dma-bufs that exist
- * @rounds: of all threads so far
- * @busy_ns: and how long they took
- * @instructions: and how many they were, 0 without a counter
- * @checked: contents that were compared so far
- * @wrong: and that were not what they should be
- */
+/* How things are at the end of a minute; numbers are of all threads since the start. */
 struct report {
 	struct memory memory;
 	__u64 slab;
@@ -580,7 +525,7 @@ struct report {
 	long long dmabufs;
 	unsigned long rounds;
 	__u64 busy_ns;
-	__u64 instructions;
+	__u64 instructions;		/* 0 without a counter */
 	unsigned long checked;
 	unsigned long wrong;
 };

@@ -1,55 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of buffers of the system heap that have PMD leaves: that they have them,
+ * Mappings of buffers of the system heap: that they have PMD leaves where these fit,
  * and that everything that splits, moves or drops a leaf leaves the data where it was.
  *
- * Each page of a buffer begins and ends with its number.  All but what is said of
- * leaves holds for every heap, so the tests run with the stock heap as well.
+ * The pages of a buffer are numbered.  All but what is said of leaves holds for every
+ * heap, so the tests run with the stock heap as well.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/mman.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 
 #include "heap_util.h"
 #include "../kselftest_harness.h"
-
-#ifndef MADV_COLD
-#define MADV_COLD		20
-#define MADV_PAGEOUT		21
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ	22
-#define MADV_POPULATE_WRITE	23
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP	4
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC	0x8000
-#endif
 
 #define HUGEPAGE	"/sys/kernel/mm/transparent_hugepage/"
 /* Leaves in a buffer, which has some pages beside them. */
 #define LEAVES		4
 #define MORE_PAGES	5
-/* What page tables of other mappings may come to meanwhile, in KiB. */
-#define OTHER_TABLES	32
+/* Pages that a leaf has where none fits into memory, or where there are none. */
+#define LEAF_PAGES	512
+/* Of a buffer in pieces of many sizes. */
+#define PIECES_PAGES	600
+/* Page tables that other mappings may come to meanwhile. */
+#define OTHER_TABLES	8
 /* Of a thread that changes what others use. */
 #define CHANGES		200
 #define NOBODY		65534
@@ -67,36 +50,14 @@ FIXTURE(mapping)
 	char *map;
 };
 
-static size_t *first_word(char *map, size_t page, size_t i)
+static __u64 *first_word(char *map, size_t i)
 {
-	return (size_t *)(map + i * page);
+	return (__u64 *)(map + i * page_size());
 }
 
-static size_t *last_word(char *map, size_t page, size_t i)
+static void read_at(const char *at)
 {
-	return (size_t *)(map + (i + 1) * page) - 1;
-}
-
-static void number_pages(char *map, size_t page, size_t nr, size_t first)
-{
-	for (size_t i = 0; i < nr; i++) {
-		*first_word(map, page, i) = first + i;
-		*last_word(map, page, i) = first + i;
-	}
-}
-
-/* Whether the pages of @map, of @bytes, are those of the buffer from @first on. */
-static bool is_numbered(char *map, size_t page, size_t bytes, size_t first)
-{
-	for (size_t i = 0; i < bytes / page; i++) {
-		if (*first_word(map, page, i) != first + i ||
-		    *last_word(map, page, i) != first + i) {
-			ksft_print_msg("page %zu of %zu is not page %zu of the buffer\n",
-				       i, bytes / page, first + i);
-			return false;
-		}
-	}
-	return true;
+	__atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
 /* Page tables of this process, in KiB. */
@@ -119,30 +80,11 @@ static char *find_hole(size_t bytes, size_t align)
 {
 	char *map = mmap(NULL, bytes + 2 * align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 			 -1, 0);
-	char *hole;
 
 	if (map == MAP_FAILED)
 		return NULL;
 	munmap(map, bytes + 2 * align);
-	hole = (char *)(((uintptr_t)map + align) & ~(align - 1));
-	return hole;
-}
-
-static int read_first_line(const char *file, char *line, int size)
-{
-	FILE *f = fopen(file, "re");
-	int ret;
-
-	if (!f)
-		return -1;
-	ret = fgets(line, size, f) ? 0 : -1;
-	fclose(f);
-	return ret;
-}
-
-static int killed_by(int status)
-{
-	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	return (char *)(((uintptr_t)map + align) & ~(align - 1));
 }
 
 /* Returns the signal that kills a process that writes there, 0 if it may. */
@@ -156,7 +98,8 @@ static int signal_of_write(char *at)
 		__atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
 		_exit(0);
 	}
-	return waitpid(child, &status, 0) == child ? killed_by(status) : -1;
+	status = wait_child(child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : status;
 }
 
 FIXTURE_SETUP(mapping)
@@ -168,17 +111,20 @@ FIXTURE_SETUP(mapping)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	self->test = open_vmap_test();
 	self->page = page_size();
-	self->leaf = size > 0 ? (size_t)size : 2 * MIB;
+	self->leaf = size;
 	self->leaves = size > 0 && kernel_has(" T vmf_map_leaf\n");
+	if (size <= 0 || !memory_for(LEAVES * self->leaf)) {
+		self->leaf = LEAF_PAGES * self->page;
+		self->leaves = false;
+	}
 	self->bytes = LEAVES * self->leaf + MORE_PAGES * self->page;
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
 	self->tables = table_kib();
-	self->map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	self->map = map_dmabuf(self->dmabuf, self->bytes);
+	ASSERT_NE(NULL, self->map);
+	number_pages(self->map, self->bytes, 0);
 }
 
 FIXTURE_TEARDOWN(mapping)
@@ -191,19 +137,35 @@ FIXTURE_TEARDOWN(mapping)
 }
 
 #define expect_all_there() \
-	EXPECT_TRUE(is_numbered(self->map, self->page, self->bytes, 0))
+	EXPECT_TRUE(is_numbered(self->map, self->bytes, 0))
 
 /* All of the buffer is where it belongs, seen through another mapping. */
 static bool buffer_is_numbered(int dmabuf, size_t bytes)
 {
-	char *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, dmabuf, 0);
-	bool ok;
+	char *map = map_dmabuf(dmabuf, bytes);
+	const bool ok = map && is_numbered(map, bytes, 0);
 
-	if (map == MAP_FAILED)
-		return false;
-	ok = is_numbered(map, page_size(), bytes, 0);
 	munmap(map, bytes);
 	return ok;
+}
+
+/* Where nothing else is mapped.  MAP_FAILED on error. */
+static char *map_at(char *at, size_t bytes, int fd, off_t offset)
+{
+	return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+		    offset);
+}
+
+/* @past a multiple of @leaf, with nothing near it.  MAP_FAILED on error. */
+static char *map_past(size_t leaf, size_t past, size_t bytes, int fd, off_t offset)
+{
+	return map_at(find_hole(bytes + leaf, leaf) + past, bytes, fd, offset);
+}
+
+/* All of @from moves.  MAP_FAILED on error. */
+static char *move_to(char *to, char *from, size_t bytes)
+{
+	return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 
 /* What page tables map, from @map on. */
@@ -236,21 +198,20 @@ TEST_F(mapping, has_leaves)
 
 TEST_F(mapping, has_ptes_where_no_leaf_fits)
 {
-	char *at = find_hole(self->bytes + self->leaf, self->leaf) + self->page;
+	char *at;
 
 	if (!self->leaves || self->test < 0)
 		SKIP(return, "no leaves in this kernel, or none to count them");
-	ASSERT_EQ(at, mmap(at, self->bytes, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+	at = map_past(self->leaf, self->page, self->bytes, self->dmabuf, 0);
+	ASSERT_NE(MAP_FAILED, at);
 	EXPECT_LEAVES(0, self->bytes / self->page, at, self->bytes);
 	ASSERT_EQ(0, munmap(at, self->bytes));
 
 	/* Where the offset agrees with the address again, there are leaves again. */
-	ASSERT_EQ(at, mmap(at, self->bytes - self->page, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->page));
+	ASSERT_EQ(at, map_at(at, self->bytes - self->page, self->dmabuf, self->page));
 	EXPECT_LEAVES(LEAVES - 1, self->leaf / self->page - 1 + MORE_PAGES, at,
 		      self->bytes - self->page);
-	EXPECT_TRUE(is_numbered(at, self->page, self->bytes - self->page, 1));
+	EXPECT_TRUE(is_numbered(at, self->bytes - self->page, 1));
 	ASSERT_EQ(0, munmap(at, self->bytes - self->page));
 }
 
@@ -266,11 +227,11 @@ TEST_F(mapping, comes_back_a_table_at_a_time)
 	ASSERT_EQ(0, mprotect(leaf + self->leaf - self->page, self->page, PROT_READ));
 	EXPECT_LEAVES(LEAVES - 1, MORE_PAGES, self->map, self->bytes);
 	faults = minor_faults();
-	__atomic_load_n(first_word(leaf, self->page, 7), __ATOMIC_RELAXED);
+	read_at(leaf + 7 * self->page);
 	EXPECT_LEAVES(0, ptes - 1, leaf, self->leaf);
-	number_pages(leaf, self->page, ptes - 1, ptes);
+	number_pages(leaf, self->leaf - self->page, ptes);
 	EXPECT_GT(16, minor_faults() - faults);
-	__atomic_load_n(last_word(leaf, self->page, ptes - 1), __ATOMIC_RELAXED);
+	read_at(leaf + self->leaf - 1);
 	EXPECT_LEAVES(LEAVES - 1, ptes + MORE_PAGES, self->map, self->bytes);
 	expect_all_there();
 }
@@ -284,12 +245,11 @@ TEST_F(mapping, moves_as_a_leaf)
 	if (!self->leaves || self->test < 0)
 		SKIP(return, "no leaves in this kernel, or none to count them");
 	/* Split, and moved as a hole, which one fault fills. */
-	ASSERT_EQ(to + half, mremap(self->map + half, self->leaf + half, self->leaf + half,
-				    MREMAP_MAYMOVE | MREMAP_FIXED, to + half));
+	ASSERT_EQ(to + half, move_to(to + half, self->map + half, self->leaf + half));
 	EXPECT_LEAVES(1, 0, to, 2 * self->leaf);
-	EXPECT_TRUE(is_numbered(to + half, self->page, self->leaf + half, half / self->page));
+	EXPECT_TRUE(is_numbered(to + half, self->leaf + half, half / self->page));
 	EXPECT_LEAVES(1, half / self->page, to, 2 * self->leaf);
-	EXPECT_TRUE(is_numbered(self->map, self->page, half, 0));
+	EXPECT_TRUE(is_numbered(self->map, half, 0));
 	ASSERT_EQ(0, munmap(to + half, self->leaf + half));
 	ASSERT_EQ(0, munmap(self->map, half));
 	ASSERT_EQ(0, munmap(self->map + 2 * self->leaf, self->bytes - 2 * self->leaf));
@@ -315,19 +275,17 @@ TEST_F(mapping, of_an_importer_is_right)
 		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
 	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		char *hole = find_hole(self->bytes + self->leaf, self->leaf);
-		char *map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE,
-				 MAP_SHARED | MAP_FIXED_NOREPLACE, self->test, offsets[i]);
+		char *map = map_past(self->leaf, 0, self->bytes, self->test, offsets[i]);
 		struct dmabuf_vmap_user user;
 
-		ASSERT_EQ(hole, map);
+		ASSERT_NE(MAP_FAILED, map);
 		ASSERT_EQ(0, count_leaves(self->test, map, self->bytes, &user));
 		EXPECT_EQ(self->leaves && !i ? (__u64)LEAVES : 0, user.pmd_leaves);
 		EXPECT_EQ((__u64)i, user.counted);
-		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		ASSERT_TRUE(is_numbered(map, self->bytes, 0));
 		ASSERT_EQ(0, mprotect(map + 3 * self->page, self->page, PROT_READ));
-		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
-		number_pages(map + 4 * self->page, self->page, 600, 4);
+		ASSERT_TRUE(is_numbered(map, self->bytes, 0));
+		number_pages(map + 4 * self->page, 600 * self->page, 4);
 		EXPECT_COUNTED(3 * i);
 		ASSERT_EQ(0, munmap(map, self->bytes));
 		EXPECT_COUNTED(0);
@@ -376,7 +334,7 @@ TEST_F(mapping, is_followed_by_who_maps_it_for_a_guest_or_a_device)
 
 	/* What moves to where no leaf fits is faulted in by tables, with an odd start. */
 	to = find_hole(self->bytes + self->leaf, self->leaf) + self->page;
-	ASSERT_EQ(to, mremap(self->map + from, rest, rest, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	ASSERT_EQ(to, move_to(to, self->map + from, rest));
 	EXPECT_FOLLOWED(to, rest, from / self->page, 2 * LEAVES);
 	EXPECT_FOLLOWED(self->map, from, 0, 3);
 	ASSERT_EQ(0, munmap(to, rest));
@@ -387,15 +345,13 @@ TEST_F(mapping, keeps_the_protection_of_an_importer)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 	struct dmabuf_vmap_follow found;
-	char *hole, *map;
+	char *map;
 
 	if (self->test < 0 || !self->leaves)
 		SKIP(return, "no test user, or a kernel that may take that of the memory");
 	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
-	hole = find_hole(self->bytes + self->leaf, self->leaf);
-	map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
-		   self->test, DMABUF_VMAP_TEST_COMBINED);
-	ASSERT_EQ(hole, map);
+	map = map_past(self->leaf, 0, self->bytes, self->test, DMABUF_VMAP_TEST_COMBINED);
+	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(0, follow(self->test, self->map, self->bytes, 0, true, &found));
 	EXPECT_EQ(0U, found.combined);
 	ASSERT_EQ(0, follow(self->test, map, self->bytes, 0, true, &found));
@@ -412,35 +368,32 @@ TEST_F(mapping, keeps_the_protection_of_an_importer)
 TEST_F(mapping, ends_where_it_ends)
 {
 	const size_t bytes = 2 * self->leaf - self->page;
-	char *hole = find_hole(2 * self->leaf, self->leaf);
-	char *map = mmap(hole, bytes, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0);
+	char *map = map_past(self->leaf, 0, bytes, self->dmabuf, 0);
 
-	ASSERT_EQ(hole, map);
+	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_EQ(SIGSEGV, signal_of_write(map + bytes));
 	EXPECT_EQ(0, signal_of_write(map + bytes - 1));
 
 	/* One page less at the start, then again at the end. */
 	ASSERT_EQ(0, munmap(map, self->page));
 	EXPECT_EQ(0, signal_of_write(map + self->page));
-	EXPECT_EQ(1U, *first_word(map, self->page, 1));
+	EXPECT_EQ(1U, *first_word(map, 1));
 	EXPECT_EQ(SIGSEGV, signal_of_write(map));
 	ASSERT_EQ(0, munmap(map + self->leaf - self->page, self->leaf));
-	EXPECT_EQ(2U, *first_word(map, self->page, 2));
+	EXPECT_EQ(2U, *first_word(map, 2));
 	EXPECT_EQ(SIGSEGV, signal_of_write(map + self->leaf - self->page));
-	EXPECT_TRUE(is_numbered(map + self->page, self->page, self->leaf - 2 * self->page, 1));
+	EXPECT_TRUE(is_numbered(map + self->page, self->leaf - 2 * self->page, 1));
 	ASSERT_EQ(0, munmap(map, bytes));
 }
 
 TEST_F(mapping, is_there_without_a_fault)
 {
-	char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->dmabuf, 0);
+	char *map = map_dmabuf(self->dmabuf, self->bytes);
 	long faults;
 
-	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_NE(NULL, map);
 	faults = minor_faults();
-	number_pages(map, self->page, self->bytes / self->page, 0);
+	number_pages(map, self->bytes, 0);
 	EXPECT_EQ(0, minor_faults() - faults);
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
@@ -448,7 +401,7 @@ TEST_F(mapping, is_there_without_a_fault)
 TEST_F(mapping, gives_its_tables_back)
 {
 	ASSERT_EQ(0, munmap(self->map, self->bytes));
-	EXPECT_GE(self->tables + OTHER_TABLES, table_kib());
+	EXPECT_GE(self->tables + OTHER_TABLES * self->page / KIB, table_kib());
 	self->map = NULL;
 }
 
@@ -470,27 +423,49 @@ TEST_F(mapping, of_any_part_is_right)
 			map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 				   self->dmabuf, firsts[i] * self->page);
 			ASSERT_NE(MAP_FAILED, map);
-			ASSERT_TRUE(is_numbered(map, self->page, bytes, firsts[i]));
-			number_pages(map, self->page, lengths[j], firsts[i]);
+			ASSERT_TRUE(is_numbered(map, bytes, firsts[i]));
+			number_pages(map, bytes, firsts[i]);
 			ASSERT_EQ(0, munmap(map, bytes));
 		}
 	}
 	expect_all_there();
 }
 
+/* With the stock heap, pieces of 1 MiB, 64 KiB and a page; ours has more sizes. */
+TEST_F(mapping, of_any_part_in_pieces_is_right)
+{
+	const size_t steps[] = { 1, 3, 16, 17, 511, 512, 513, PIECES_PAGES };
+	const int dmabuf = heap_alloc(self->heap, PIECES_PAGES * self->page);
+	char *all = map_dmabuf(dmabuf, PIECES_PAGES * self->page);
+
+	ASSERT_NE(NULL, all);
+	number_pages(all, PIECES_PAGES * self->page, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		const size_t bytes = steps[i] * self->page;
+
+		for (size_t first = 0; first + steps[i] <= PIECES_PAGES;
+		     first += 1 + steps[i] / 2) {
+			char *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, dmabuf,
+					 first * self->page);
+
+			ASSERT_NE(MAP_FAILED, map);
+			ASSERT_TRUE(is_numbered(map, bytes, first));
+			ASSERT_EQ(0, munmap(map, bytes));
+		}
+	}
+	munmap(all, PIECES_PAGES * self->page);
+	close(dmabuf);
+}
+
 TEST_F(mapping, at_any_address_is_right)
 {
 	for (size_t shift = 0; shift < 3; shift++) {
-		char *hole = find_hole(self->bytes + self->leaf, self->leaf);
-		char *at = hole + shift * self->page;
-		char *map;
+		char *map = map_past(self->leaf, shift * self->page, self->bytes, self->dmabuf,
+				     0);
 
-		ASSERT_NE(NULL, hole);
-		map = mmap(at, self->bytes, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0);
-		ASSERT_EQ(at, map);
-		ASSERT_TRUE(is_numbered(map, self->page, self->bytes, 0));
-		number_pages(map, self->page, self->bytes / self->page, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		ASSERT_TRUE(is_numbered(map, self->bytes, 0));
+		number_pages(map, self->bytes, 0);
 		ASSERT_EQ(0, munmap(map, self->bytes));
 	}
 	expect_all_there();
@@ -508,31 +483,29 @@ TEST_F(mapping, replaces_what_was_there)
 	memset(map, 1, self->bytes);
 	ASSERT_EQ(map, mmap(map, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			    self->dmabuf, 0));
-	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
 TEST_F(mapping, of_other_processes_agrees)
 {
 	const pid_t child = fork();
-	int status;
 
 	if (!child) {
-		if (!is_numbered(self->map, self->page, self->bytes, 0))
+		if (!is_numbered(self->map, self->bytes, 0))
 			_exit(1);
-		*first_word(self->map, self->page, 7) = 1007;
-		_exit(0);
+		*first_word(self->map, 7) = 1007;
+		_exit(munmap(self->map, self->bytes));
 	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-	EXPECT_EQ(1007U, *first_word(self->map, self->page, 7));
-	*first_word(self->map, self->page, 7) = 7;
+	EXPECT_EQ(0, wait_child(child));
+	EXPECT_EQ(1007U, *first_word(self->map, 7));
+	*first_word(self->map, 7) = 7;
 	expect_all_there();
 }
 
 TEST_F(mapping, stays_when_the_parent_goes_on_to_write)
 {
-	int ends[2], status;
+	int ends[2];
 	pid_t child;
 	char byte;
 
@@ -541,14 +514,78 @@ TEST_F(mapping, stays_when_the_parent_goes_on_to_write)
 	if (!child) {
 		close(ends[1]);
 		_exit(read(ends[0], &byte, 1) ||
-		      *first_word(self->map, self->page, 600) != 1600);
+		      *first_word(self->map, 600) != 1600);
 	}
-	*first_word(self->map, self->page, 600) = 1600;
+	*first_word(self->map, 600) = 1600;
 	close(ends[0]);
 	close(ends[1]);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-	*first_word(self->map, self->page, 600) = 600;
+	EXPECT_EQ(0, wait_child(child));
+	*first_word(self->map, 600) = 600;
+}
+
+TEST_F(mapping, outlives_its_descriptor)
+{
+	ASSERT_EQ(0, close(self->dmabuf));
+	self->dmabuf = -1;
+	expect_all_there();
+}
+
+/* A child that shares the table of descriptors makes a buffer, and ends. */
+TEST_F(mapping, outlives_the_allocating_process)
+{
+	const pid_t child = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	int dmabuf, status;
+	char *map;
+
+	if (!child) {
+		dmabuf = heap_alloc(self->heap, self->bytes);
+		map = map_dmabuf(dmabuf, self->bytes);
+		if (!map)
+			_exit(0);
+		number_pages(map, self->bytes, 1);
+		_exit(dmabuf);
+	}
+	status = wait_child(child);
+	ASSERT_TRUE(WIFEXITED(status));
+	dmabuf = WEXITSTATUS(status);
+	ASSERT_LT(0, dmabuf);
+	map = map_dmabuf(dmabuf, self->bytes);
+	EXPECT_EQ(0, close(dmabuf));
+	ASSERT_NE(NULL, map);
+	EXPECT_TRUE(is_numbered(map, self->bytes, 1));
+	EXPECT_EQ(0, munmap(map, self->bytes));
+}
+
+/* Copied on write, the buffer stays as it is. */
+TEST_F(mapping, is_private_if_contiguous)
+{
+	const struct {
+		size_t first;
+		size_t pages;
+		int error;	/* that it may be refused with, 0 if it may not */
+	} parts[] = {
+		{ 123, 1, 0 },
+		/* The largest pieces come first.  Stock's depends on its series. */
+		{ 0, 2, kernel_has_our_heap() ? 0 : EINVAL },
+		{ 0, self->bytes / self->page, EINVAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const size_t bytes = parts[i].pages * self->page;
+		char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, self->dmabuf,
+				 parts[i].first * self->page);
+
+		if (map == MAP_FAILED) {
+			EXPECT_EQ(parts[i].error, errno)
+				TH_LOG("%zu pages", parts[i].pages);
+			continue;
+		}
+		EXPECT_TRUE(is_numbered(map, bytes, parts[i].first));
+		memset(map, 0, bytes);
+		EXPECT_EQ(0U, *first_word(map, 0));
+		ASSERT_EQ(0, munmap(map, bytes));
+	}
+	expect_all_there();
 }
 
 TEST_F(mapping, keeps_its_data_when_a_page_is_protected)
@@ -562,7 +599,7 @@ TEST_F(mapping, keeps_its_data_when_a_page_is_protected)
 	EXPECT_EQ(0, signal_of_write(page + self->page));
 	ASSERT_EQ(0, mprotect(page, self->page, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(0, signal_of_write(page));
-	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	number_pages(self->map, self->bytes, 0);
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
 
@@ -574,7 +611,7 @@ TEST_F(mapping, keeps_its_data_when_all_is_protected)
 	expect_all_there();
 	EXPECT_EQ(SIGSEGV, signal_of_write(self->map + self->leaf));
 	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
-	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	number_pages(self->map, self->bytes, 0);
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
 
@@ -583,7 +620,7 @@ TEST_F(mapping, that_is_read_only_cannot_be_written)
 	char *map = mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0);
 
 	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 	EXPECT_EQ(SIGSEGV, signal_of_write(map));
 	EXPECT_EQ(SIGSEGV, signal_of_write(map + self->bytes - 1));
 	ASSERT_EQ(0, mprotect(map, self->bytes, PROT_READ | PROT_WRITE));
@@ -625,19 +662,15 @@ TEST_F(mapping, keeps_its_data_when_it_moves)
 	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
 		for (size_t shift = 0; shift < 2; shift++) {
 			const size_t bytes = self->bytes - from[i];
-			char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE,
-					 MAP_SHARED, self->dmabuf, 0);
+			char *map = map_dmabuf(self->dmabuf, self->bytes);
 			char *to = find_hole(self->bytes + self->leaf, self->leaf) +
 				   shift * self->page;
 
-			ASSERT_NE(MAP_FAILED, map);
-			ASSERT_EQ(to, mremap(map + from[i], bytes, bytes,
-					     MREMAP_MAYMOVE | MREMAP_FIXED, to));
-			ASSERT_TRUE(is_numbered(to, self->page, bytes,
-						from[i] / self->page));
-			ASSERT_TRUE(is_numbered(map, self->page, from[i], 0));
-			number_pages(to, self->page, bytes / self->page,
-				     from[i] / self->page);
+			ASSERT_NE(NULL, map);
+			ASSERT_EQ(to, move_to(to, map + from[i], bytes));
+			ASSERT_TRUE(is_numbered(to, bytes, from[i] / self->page));
+			ASSERT_TRUE(is_numbered(map, from[i], 0));
+			number_pages(to, bytes, from[i] / self->page);
 			ASSERT_EQ(0, munmap(to, bytes));
 			munmap(map, from[i]);
 		}
@@ -649,16 +682,15 @@ TEST_F(mapping, keeps_its_data_when_it_moves)
 TEST_F(mapping, keeps_its_data_when_pieces_meet)
 {
 	const size_t half = self->leaf / 2;
-	char *map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->dmabuf, 0);
+	char *map = map_dmabuf(self->dmabuf, self->bytes);
 	char *to = find_hole(self->leaf, self->leaf);
 
-	ASSERT_NE(MAP_FAILED, map);
-	ASSERT_EQ(to + half, mremap(map, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, to + half));
-	EXPECT_EQ(0U, *first_word(to + half, self->page, 0));
-	ASSERT_EQ(to, mremap(map + half, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, to));
-	EXPECT_TRUE(is_numbered(to, self->page, half, half / self->page));
-	EXPECT_TRUE(is_numbered(to + half, self->page, half, 0));
+	ASSERT_NE(NULL, map);
+	ASSERT_EQ(to + half, move_to(to + half, map, half));
+	EXPECT_EQ(0U, *first_word(to + half, 0));
+	ASSERT_EQ(to, move_to(to, map + half, half));
+	EXPECT_TRUE(is_numbered(to, half, half / self->page));
+	EXPECT_TRUE(is_numbered(to + half, half, 0));
 	ASSERT_EQ(0, munmap(to, self->leaf));
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
@@ -675,7 +707,7 @@ TEST_F(mapping, shrinks_and_does_not_grow)
 				     MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL));
 	EXPECT_EQ(EINVAL, errno);
 	ASSERT_EQ(self->map, mremap(self->map, self->bytes, less, 0));
-	EXPECT_TRUE(is_numbered(self->map, self->page, less, 0));
+	EXPECT_TRUE(is_numbered(self->map, less, 0));
 	EXPECT_EQ(SIGSEGV, signal_of_write(self->map + less));
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
@@ -718,48 +750,34 @@ TEST_F(mapping, takes_no_advice_to_drop_pages)
 
 TEST_F(mapping, is_right_whatever_is_said_of_huge_pages)
 {
-	char *map;
-
 	madvise(self->map, self->bytes, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ));
 	expect_all_there();
 	madvise(self->map, self->bytes, MADV_HUGEPAGE);
 	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ | PROT_WRITE));
 	expect_all_there();
-
-	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
-	map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
-	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
-	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
-	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
 TEST_F(mapping, is_right_whatever_is_enabled)
 {
 	const char * const modes[] = { "never", "madvise", "always" };
-	char mode[64] = "", *at;
+	char mode[64];
 
-	if (read_first_line(HUGEPAGE "enabled", mode, sizeof(mode)))
+	if (read_choice(HUGEPAGE "enabled", mode, sizeof(mode)))
 		SKIP(return, HUGEPAGE "enabled: %s", strerror(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		char *map;
 
 		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", modes[i]));
-		map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   self->dmabuf, 0);
-		EXPECT_NE(MAP_FAILED, map);
-		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		map = map_dmabuf(self->dmabuf, self->bytes);
+		EXPECT_NE(NULL, map);
+		EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 		EXPECT_EQ(0, mprotect(map + self->page, self->page, PROT_READ));
-		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 		EXPECT_EQ(0, munmap(map, self->bytes));
 		expect_all_there();
 	}
-	at = strchr(mode, '[');
-	if (at) {
-		at[strcspn(at, "]")] = 0;
-		ASSERT_EQ(0, write_file(HUGEPAGE "enabled", at + 1));
-	}
+	ASSERT_EQ(0, write_file(HUGEPAGE "enabled", mode));
 }
 
 TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
@@ -768,13 +786,15 @@ TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
 	long long tables;
 	char *map;
 
+	if (!self->leaves)
+		SKIP(return, "no leaves in this kernel");
 	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 	tables = table_kib();
-	map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
+	map = map_dmabuf(self->dmabuf, self->bytes);
 	ASSERT_EQ(0, prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
-	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_NE(NULL, map);
 	EXPECT_LE(tables + kib, table_kib());
-	EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+	EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
@@ -799,7 +819,7 @@ TEST_F(mapping, may_be_asked_for_locked_or_populated)
 				 MAP_SHARED | flags[i], self->dmabuf, 0);
 
 		ASSERT_NE(MAP_FAILED, map);
-		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
+		EXPECT_TRUE(is_numbered(map, self->bytes, 0));
 		ASSERT_EQ(0, munmap(map, self->bytes));
 	}
 }
@@ -807,18 +827,15 @@ TEST_F(mapping, may_be_asked_for_locked_or_populated)
 TEST_F(mapping, counts_for_the_limit_of_locked_memory)
 {
 	const struct rlimit limit = { 64 * KIB, 64 * KIB };
-	int status;
-	pid_t child = fork();
+	const pid_t child = fork();
 
-	ASSERT_LE(0, child);
 	if (!child) {
 		if (setrlimit(RLIMIT_MEMLOCK, &limit) || setresuid(NOBODY, NOBODY, NOBODY))
 			_exit(1);
 		_exit(mlock(self->map, self->bytes) != -1 || errno != ENOMEM ||
 		      mlock(self->map, self->page));
 	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, wait_child(child));
 }
 
 /* Many at once, at all offsets by pages: each is right, also while others go. */
@@ -834,7 +851,7 @@ TEST_F(mapping, of_many_at_once_is_right)
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		const size_t j = (i * 7) % ARRAY_SIZE(maps);
 
-		EXPECT_TRUE(is_numbered(maps[j], self->page, self->bytes - j * self->page, j));
+		EXPECT_TRUE(is_numbered(maps[j], self->bytes - j * self->page, j));
 		ASSERT_EQ(0, munmap(maps[j], self->bytes - j * self->page));
 	}
 	expect_all_there();
@@ -869,8 +886,12 @@ TEST_F(mapping, gives_no_page_away)
 	const struct iovec local = { bytes, sizeof(bytes) };
 	int ends[2], mem;
 
-	/* EFAULT, or not in this kernel */
-	EXPECT_EQ(-1, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+	if (kernel_has(" process_vm_rw")) {
+		EXPECT_EQ(-1, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+		EXPECT_EQ(EFAULT, errno);
+		EXPECT_EQ(-1, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+		EXPECT_EQ(EFAULT, errno);
+	}
 	ASSERT_EQ(0, pipe(ends));
 	EXPECT_EQ(-1, vmsplice(ends[1], &remote, 1, 0));
 	EXPECT_EQ(EFAULT, errno);
@@ -882,6 +903,28 @@ TEST_F(mapping, gives_no_page_away)
 	EXPECT_EQ(-1, pread(mem, bytes, sizeof(bytes), (off_t)self->map));
 	EXPECT_EQ(EIO, errno);
 	close(mem);
+}
+
+/* Neither for its buffers nor for its rings. */
+TEST_F(mapping, rejects_io_uring_registration)
+{
+	struct iovec part = { self->map, 64 * KIB };
+	struct io_uring_params params = {};
+	const int fd = syscall(SYS_io_uring_setup, 8, &params);
+
+	if (access("/proc/sys/kernel/io_uring_disabled", F_OK))
+		SKIP(return, "no io_uring");
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &part, 1));
+	EXPECT_EQ(EFAULT, errno);
+	close(fd);
+	params = (struct io_uring_params){
+		.flags = IORING_SETUP_NO_MMAP,
+		.sq_off.user_addr = (uintptr_t)self->map,
+		.cq_off.user_addr = (uintptr_t)self->map + self->leaf,
+	};
+	EXPECT_EQ(-1, syscall(SYS_io_uring_setup, LEAF_PAGES, &params));
+	EXPECT_EQ(EFAULT, errno);
 }
 
 TEST_F(mapping, has_no_page_frames_for_others_to_see)
@@ -965,7 +1008,8 @@ static void use_smaps(char *line, void *data)
 		return;
 	if (!strncmp(line, "VmFlags:", 8))
 		smaps->is_raw = strstr(line, " pf ") && strstr(line, " io ") &&
-				strstr(line, " de ") && strstr(line, " dd ");
+				strstr(line, " de ") && strstr(line, " dd ") &&
+				strstr(line, " sh ");
 }
 
 /* Raw frames of the dma-buf, which are not of the process. */
@@ -988,10 +1032,10 @@ TEST_F(mapping, is_not_in_a_core_dump)
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	char pattern[256] = "";
 	struct stat core = {};
-	int status;
 	pid_t child;
+	int status;
 
-	if (read_first_line(CORE_PATTERN, pattern, sizeof(pattern)) ||
+	if (read_text(CORE_PATTERN, pattern, sizeof(pattern)) ||
 	    write_file(CORE_PATTERN, CORE))
 		SKIP(return, CORE_PATTERN ": %s", strerror(errno));
 	write_file("/proc/sys/kernel/core_uses_pid", "0");
@@ -1002,13 +1046,11 @@ TEST_F(mapping, is_not_in_a_core_dump)
 		setrlimit(RLIMIT_CORE, &limit);
 		abort();
 	}
-	EXPECT_EQ(child, waitpid(child, &status, 0));
-	pattern[strcspn(pattern, "\n")] = 0;
+	status = wait_child(child);
 	write_file(CORE_PATTERN, pattern);
-	if (stat(CORE, &core))
-		SKIP(return, CORE ": %s", strerror(errno));
+	EXPECT_TRUE(WIFSIGNALED(status) && WCOREDUMP(status));
+	EXPECT_EQ(0, stat(CORE, &core));
 	unlink(CORE);
-	EXPECT_EQ(SIGABRT, killed_by(status));
 	EXPECT_LT(0, core.st_size);
 	EXPECT_GT((off_t)self->leaf, core.st_size);
 	expect_all_there();
@@ -1045,51 +1087,91 @@ TEST_F(mapping, is_written_after_dirty_bits_were_cleared)
 		SKIP(return, "/proc/self/clear_refs: %s", strerror(errno));
 	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ));
 	ASSERT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
-	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	number_pages(self->map, self->bytes, 0);
 	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ));
 	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ | PROT_WRITE));
-	number_pages(self->map, self->page, self->bytes / self->page, 0);
+	number_pages(self->map, self->bytes, 0);
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
 
-/* Others read and write while one splits the leaves that they use. */
+/**
+ * struct worker - a thread that uses a part of a mapping
+ * @thread: the thread
+ * @map: its part
+ * @first: number of the first page there
+ * @pages: how many there are
+ * @stop: it is to end
+ * @ok: all of its pages are its own
+ */
 struct worker {
 	pthread_t thread;
 	char *map;
-	size_t page;
 	size_t first;
-	size_t nr;
-	bool *stop;
+	size_t pages;
+	bool stop;
 	bool ok;
 };
 
-static void *work(void *data)
+static void check_pages(struct worker *w)
+{
+	for (size_t i = 0; i < w->pages; i++)
+		w->ok &= *first_word(w->map, i) == w->first + i;
+}
+
+/* Once, so that all threads fault at the same time. */
+static void *read_pages(void *data)
+{
+	check_pages(data);
+	return NULL;
+}
+
+static void *use_pages(void *data)
 {
 	struct worker *w = data;
 
-	for (w->ok = true; w->ok && !__atomic_load_n(w->stop, __ATOMIC_RELAXED);) {
-		for (size_t i = w->first; i < w->first + w->nr; i++) {
-			if (*first_word(w->map, w->page, i) != i)
-				w->ok = false;
-			*first_word(w->map, w->page, i) = i;
-		}
+	while (w->ok && !__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+		check_pages(w);
+		number_pages(w->map, w->pages * page_size(), w->first);
 	}
 	return NULL;
+}
+
+/* Parts of @pages each, one after the other. */
+static int start_workers(struct worker *workers, int nr, void *(*work)(void *data), char *map,
+			 size_t pages)
+{
+	int ret = 0;
+
+	for (int i = 0; i < nr; i++) {
+		workers[i] = (struct worker) {
+			.map = map + i * pages * page_size(),
+			.first = i * pages,
+			.pages = pages,
+			.ok = true,
+		};
+		ret |= pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+	}
+	return ret;
+}
+
+/* Returns whether all of them found their pages. */
+static bool stop_workers(struct worker *workers, int nr)
+{
+	bool ok = true;
+
+	for (int i = 0; i < nr; i++)
+		__atomic_store_n(&workers[i].stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < nr; i++)
+		ok &= !pthread_join(workers[i].thread, NULL) && workers[i].ok;
+	return ok;
 }
 
 TEST_F(mapping, may_be_used_while_it_is_split)
 {
 	const size_t part = self->leaf / self->page / 2;
-	bool stop = false;
 	struct worker workers[3];
 
-	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-		workers[i] = (struct worker) {
-			.map = self->map, .page = self->page, .first = i * part,
-			.nr = part, .stop = &stop,
-		};
-		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
-	}
+	ASSERT_EQ(0, start_workers(workers, 3, use_pages, self->map, part));
 	for (int i = 0; i < CHANGES; i++) {
 		/* beside what they use, in the leaf that they use */
 		char *page = self->map + (3 * part + 1 + i % (part - 1)) * self->page;
@@ -1097,11 +1179,7 @@ TEST_F(mapping, may_be_used_while_it_is_split)
 		EXPECT_EQ(0, mprotect(page, self->page, i % 2 ? PROT_NONE : PROT_READ));
 		EXPECT_EQ(0, mprotect(self->map, self->bytes, PROT_READ | PROT_WRITE));
 	}
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
-		EXPECT_TRUE(workers[i].ok);
-	}
+	EXPECT_TRUE(stop_workers(workers, 3));
 	expect_all_there();
 }
 
@@ -1111,104 +1189,36 @@ TEST_F(mapping, may_be_used_while_its_neighbours_change)
 	const size_t part = self->leaf / self->page, rest = self->bytes - self->leaf;
 	char *next = self->map + self->leaf, *to;
 	struct worker workers[2];
-	bool stop = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-		workers[i] = (struct worker) {
-			.map = self->map, .page = self->page, .first = i * part / 2,
-			.nr = part / 2, .stop = &stop,
-		};
-		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
-	}
+	ASSERT_EQ(0, start_workers(workers, 2, use_pages, self->map, part / 2));
 	to = find_hole(self->bytes, self->leaf);	/* which no stack of theirs fills */
 	for (int i = 0; i < CHANGES / 4; i++) {
 		char *moved = to + i % 3 * self->page;
 
-		ASSERT_EQ(moved, mremap(next, rest, rest, MREMAP_MAYMOVE | MREMAP_FIXED, moved));
-		EXPECT_EQ(part, *first_word(moved, self->page, 0));
+		ASSERT_EQ(moved, move_to(moved, next, rest));
+		EXPECT_EQ(part, *first_word(moved, 0));
 		ASSERT_EQ(0, munmap(moved, rest));
-		ASSERT_EQ(next, mmap(next, rest, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, self->leaf));
+		ASSERT_EQ(next, map_at(next, rest, self->dmabuf, self->leaf));
 	}
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-		ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
-		EXPECT_TRUE(workers[i].ok);
-	}
+	EXPECT_TRUE(stop_workers(workers, 2));
 	expect_all_there();
 }
 
 /* All threads fault on the same leaf, which is missing. */
-static void *touch(void *data)
-{
-	struct worker *w = data;
-
-	for (size_t i = w->first; i < w->first + w->nr; i++)
-		w->ok &= *first_word(w->map, w->page, i) == i;
-	return NULL;
-}
-
 TEST_F(mapping, comes_back_once_for_all)
 {
-	const size_t part = self->leaf / self->page / 4;
+	char *last = self->map + self->leaf - self->page;
 	struct worker workers[4];
 
 	for (int round = 0; round < CHANGES / 4; round++) {
-		char *last = self->map + self->leaf - self->page;
-
 		ASSERT_EQ(0, munmap(self->map, self->bytes));
-		ASSERT_EQ(self->map, mmap(self->map, self->bytes, PROT_READ | PROT_WRITE,
-					  MAP_SHARED | MAP_FIXED_NOREPLACE, self->dmabuf, 0));
+		ASSERT_EQ(self->map, map_at(self->map, self->bytes, self->dmabuf, 0));
 		ASSERT_EQ(0, mprotect(last, self->page, PROT_READ));
-		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-			workers[i] = (struct worker) {
-				.map = self->map, .page = self->page, .first = i * part,
-				.nr = part, .ok = true,
-			};
-			ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL, touch, &workers[i]));
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-			ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
-			EXPECT_TRUE(workers[i].ok);
-		}
+		ASSERT_EQ(0, start_workers(workers, 4, read_pages, self->map,
+					   self->leaf / self->page / 4));
+		EXPECT_TRUE(stop_workers(workers, 4));
 	}
 	expect_all_there();
-}
-
-/* The last allocation is that of a table, after leaves were set. */
-TEST_F(mapping, leaves_nothing_when_it_fails)
-{
-	const long long tables = table_kib();
-	int fail = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC), n;
-	bool done = false;
-
-	if (fail < 0)
-		SKIP(return, "/proc/self/fail-nth: %s", strerror(errno));
-	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
-	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
-	for (n = 1; n < 100 && !done; n++) {
-		char text[16];
-		char *map;
-
-		snprintf(text, sizeof(text), "%d", n);
-		ASSERT_LT(0, write(fail, text, strlen(text)));
-		map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			   self->dmabuf, 0);
-		ASSERT_LT(0, pread(fail, text, sizeof(text), 0));
-		done = atoi(text) != 0;
-		ASSERT_LT(0, write(fail, "0", 1));
-		if (map == MAP_FAILED) {
-			EXPECT_EQ(ENOMEM, errno);
-			continue;
-		}
-		EXPECT_TRUE(is_numbered(map, self->page, self->bytes, 0));
-		ASSERT_EQ(0, munmap(map, self->bytes));
-	}
-	EXPECT_TRUE(done);
-	EXPECT_GE(tables + OTHER_TABLES, table_kib());
-	expect_all_there();
-	close(fail);
 }
 
 TEST_HARNESS_MAIN

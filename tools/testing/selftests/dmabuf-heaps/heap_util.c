@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
 
 #include "heap_util.h"
 #include "../kselftest.h"
@@ -23,12 +13,12 @@
 #define CLOCK_TRIES	10
 #define MAX_CLOCK_NS	100000
 #define MAX_CPUS	64
+#define MAX_TOLD	5
 /* How long to wait for what comes in seconds. */
 #define SETTLE_MS	10000
 #define PAGE_OWNERS	"/sys/kernel/debug/page_owner_stacks/show_stacks"
 #define POOL_STATS	"/sys/kernel/debug/dma_heap_pool"
 #define POOL_MAX	"/sys/module/system_heap/parameters/pool_max_kbytes"
-#define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 
 const char * const op_names[NR_OPS] = {
@@ -113,6 +103,37 @@ int count_lines(const char *file, const char *text)
 
 	read_lines(file, use_counter, &counter);
 	return counter.lines;
+}
+
+/* The first line of @file, or its first @size - 1 bytes.  Returns -1 if there are none. */
+int read_text(const char *file, char *text, size_t size)
+{
+	FILE *f = fopen(file, "re");
+	int ret = -1;
+
+	if (!f)
+		return -1;
+	if (fgets(text, size, f)) {
+		text[strcspn(text, "\n")] = 0;
+		ret = 0;
+	}
+	fclose(f);
+	return ret;
+}
+
+/* The word in brackets, of those that @file offers.  Returns -1 if there is none. */
+int read_choice(const char *file, char *choice, size_t size)
+{
+	char line[LINE_BYTES], *start;
+
+	if (read_text(file, line, sizeof(line)))
+		return -1;
+	start = strchr(line, '[');
+	if (!start)
+		return -1;
+	start[strcspn(start, "]")] = 0;
+	snprintf(choice, size, "%s", start + 1);
+	return 0;
 }
 
 /* Returns -1 and sets errno if @file cannot be written. */
@@ -254,10 +275,10 @@ int cma_alloc(size_t bytes)
 	return alloc_and_close(heap, bytes);
 }
 
-static int udmabuf_alloc(size_t bytes)
+/* Of all of @memfd, which is of that size. */
+int udmabuf_of(int memfd, size_t bytes)
 {
 	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	const int memfd = memfd_create("udmabuf", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	struct udmabuf_create create = {
 		.memfd = memfd,
 		.flags = UDMABUF_FLAGS_CLOEXEC,
@@ -265,11 +286,18 @@ static int udmabuf_alloc(size_t bytes)
 	};
 	int dmabuf = -1;
 
-	if (dev >= 0 && memfd >= 0 && !ftruncate(memfd, bytes) &&
-	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+	if (dev >= 0 && !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
-	close(memfd);
 	close(dev);
+	return dmabuf;
+}
+
+static int udmabuf_alloc(size_t bytes)
+{
+	const int memfd = memfd_create("udmabuf", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	const int dmabuf = ftruncate(memfd, bytes) ? -1 : udmabuf_of(memfd, bytes);
+
+	close(memfd);
 	return dmabuf;
 }
 
@@ -435,6 +463,36 @@ __u64 pattern_hash(size_t nr, __u64 seed)
 	for (size_t i = 0; i < nr; i++)
 		hash = dmabuf_vmap_test_hash_word(hash, dmabuf_vmap_test_pattern(seed, i));
 	return hash;
+}
+
+/* The first and the last word of each page are its number, from @first on. */
+void number_pages(void *map, size_t bytes, __u64 first)
+{
+	const size_t words = page_size() / sizeof(__u64), all = bytes / sizeof(__u64);
+	__u64 *pages = map;
+
+	for (size_t i = 0; i < all; i += words, first++) {
+		pages[i] = first;
+		pages[i + words - 1] = first;
+	}
+}
+
+/* Whether they still are.  The first times that they are not, says where. */
+bool is_numbered(const void *map, size_t bytes, __u64 first)
+{
+	const size_t words = page_size() / sizeof(__u64), all = bytes / sizeof(__u64);
+	const __u64 *pages = map;
+	static int told;
+
+	for (size_t i = 0; i < all; i += words, first++) {
+		if (pages[i] == first && pages[i + words - 1] == first)
+			continue;
+		if (told++ < MAX_TOLD)
+			ksft_print_msg("page %zu of %zu is %llx to %llx, not %llx\n", i / words,
+				       all / words, pages[i], pages[i + words - 1], first);
+		return false;
+	}
+	return true;
 }
 
 /* Memory of the machine. */
@@ -623,13 +681,7 @@ struct pool read_pool(void)
 /* What is charged to a group goes past the pool. */
 bool pool_is_used(void)
 {
-	char accounting = 'N';
-	const int fd = open(ACCOUNTING, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 && read(fd, &accounting, 1) != 1)
-		accounting = 'N';
-	close(fd);
-	return read_numbers(POOL_MAX, "%lld") > 0 && accounting != 'Y';
+	return read_numbers(POOL_MAX, "%lld") > 0 && !count_lines(ACCOUNTING, "Y");
 }
 
 /* In KiB, what the pool was allowed when the program began.  It is when it ends. */
@@ -749,6 +801,14 @@ bool nothing_is_left(const struct left *before)
 
 /* Processes. */
 
+/* How @child has ended, as waitpid() has it; -1 if there is no such child. */
+int wait_child(pid_t child)
+{
+	int status;
+
+	return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
 static void pin_to(int cpu)
 {
 	cpu_set_t set;
@@ -778,11 +838,8 @@ int on_all_cpus(int each, int (*work)(int nr, void *data), void *data)
 			pin_to(i);
 		_exit(work(i, data));
 	}
-	for (int i = 0; i < n; i++) {
-		int status = -1;
-
-		failed += pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status;
-	}
+	for (int i = 0; i < n; i++)
+		failed += !!wait_child(pids[i]);
 	return failed;
 }
 

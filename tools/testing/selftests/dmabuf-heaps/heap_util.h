@@ -40,6 +40,7 @@
 
 #define SYSTEM_HEAP	"/dev/dma_heap/system"
 #define VMAP_TEST_FILE	"/sys/kernel/debug/" DMABUF_VMAP_TEST_FILE
+#define ACCOUNTING	"/sys/module/dma_heap/parameters/mem_accounting"
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 
 #define LINE_BYTES	512
@@ -58,6 +59,8 @@ int read_lines(const char *file, use_line *use, void *data);
 long long read_numbers(const char *file, const char *format);
 __u64 meminfo_bytes(const char *format);
 int count_lines(const char *file, const char *text);
+int read_text(const char *file, char *text, size_t size);
+int read_choice(const char *file, char *choice, size_t size);
 int write_file(const char *file, const char *text);
 int write_number(const char *file, long long n);
 bool kernel_has(const char *line_end);
@@ -78,6 +81,7 @@ const char *open_both(int *heap, int *test);
 void open_or_skip(int *heap, int *test);
 int heap_alloc(int heap, __u64 bytes);
 int cma_alloc(size_t bytes);
+int udmabuf_of(int memfd, size_t bytes);
 int exporter_alloc(enum exporter exporter, size_t bytes);
 void *map_dmabuf(int dmabuf, size_t bytes);
 int cpu_access(int dmabuf, __u64 flags);
@@ -102,6 +106,8 @@ bool is_zero(const __u64 *words, size_t nr);
 void fill_words(__u64 *words, size_t nr, __u64 seed);
 size_t first_not_pattern(const __u64 *words, size_t nr, __u64 seed, size_t first);
 __u64 pattern_hash(size_t nr, __u64 seed);
+void number_pages(void *map, size_t bytes, __u64 first);
+bool is_numbered(const void *map, size_t bytes, __u64 first);
 
 /**
  * struct pool - the pool of the system heap, in bytes, all zero if there is none
@@ -178,6 +184,7 @@ long long count_dmabufs(void);
 struct left count_left(void);
 bool nothing_is_left(const struct left *before);
 
+int wait_child(pid_t child);
 int on_all_cpus(int each, int (*work)(int nr, void *data), void *data);
 
 __u64 random_number(__u64 *seed);

@@ -20,67 +20,30 @@
 #define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES | \
 			 DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
 
-/* The word in brackets, of those that a file of sysfs offers. */
-static bool read_choice(const char *file, char *choice, size_t size)
-{
-	char line[LINE_BYTES] = "", *start, *end;
-	FILE *f = fopen(file, "re");
-
-	if (!f)
-		return false;
-	if (!fgets(line, sizeof(line), f))
-		*line = 0;
-	fclose(f);
-	start = strchr(line, '[');
-	end = start ? strchr(start, ']') : NULL;
-	if (!end)
-		return false;
-	*end = 0;
-	snprintf(choice, size, "%s", start + 1);
-	return true;
-}
-
 /*
  * Of @memfd, all of whose pages are there; closes it.  Returns -1 with errno 0 if less
  * than @huge bytes of it are in huge pages.
  */
-static int udmabuf_of(int memfd, size_t bytes, size_t huge)
+static int udmabuf_of_pages(int memfd, size_t bytes, size_t huge)
 {
 	const __u64 before = meminfo_bytes("ShmemHugePages: %lld");
-	const int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	struct udmabuf_create create = {
-		.memfd = memfd,
-		.flags = UDMABUF_FLAGS_CLOEXEC,
-		.size = bytes,
-	};
+	void *map = ftruncate(memfd, bytes) ? NULL : map_dmabuf(memfd, bytes);
 	int dmabuf = -1;
-	void *map;
 
-	if (dev >= 0 && memfd >= 0 && !ftruncate(memfd, bytes) &&
-	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
-		map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-			   memfd, 0);
-		if (map != MAP_FAILED) {
-			memset(map, 0xa5, bytes);
-			munmap(map, bytes);
-			errno = 0;
-			if (meminfo_bytes("ShmemHugePages: %lld") - before >= huge)
-				dmabuf = ioctl(dev, UDMABUF_CREATE, &create);
-		}
+	if (map) {
+		memset(map, 0xa5, bytes);
+		munmap(map, bytes);
+		errno = 0;
+		if (meminfo_bytes("ShmemHugePages: %lld") - before >= huge)
+			dmabuf = udmabuf_of(memfd, bytes);
 	}
 	close(memfd);
-	close(dev);
 	return dmabuf;
-}
-
-static int alloc_cma(size_t bytes)
-{
-	return cma_alloc(bytes);
 }
 
 static int alloc_small(size_t bytes)
 {
-	return udmabuf_of(memfd_create("small", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes, 0);
+	return udmabuf_of_pages(memfd_create("small", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes, 0);
 }
 
 static int alloc_huge(size_t bytes)
@@ -88,12 +51,12 @@ static int alloc_huge(size_t bytes)
 	char choice[32];
 	int dmabuf;
 
-	if (!read_choice(SHMEM_ENABLED, choice, sizeof(choice)) ||
+	if (read_choice(SHMEM_ENABLED, choice, sizeof(choice)) ||
 	    write_file(SHMEM_ENABLED, "force"))
 		return -1;
 	/* Not all of it may have been counted yet. */
-	dmabuf = udmabuf_of(memfd_create("huge", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes,
-			    bytes - HUGE_BYTES);
+	dmabuf = udmabuf_of_pages(memfd_create("huge", MFD_ALLOW_SEALING | MFD_CLOEXEC), bytes,
+				  bytes - HUGE_BYTES);
 	write_file(SHMEM_ENABLED, choice);
 	return dmabuf;
 }
@@ -109,8 +72,8 @@ static int alloc_hugetlb(size_t bytes)
 	}
 	if (write_number(NR_HUGEPAGES, before + bytes / HUGE_BYTES))
 		return -1;
-	dmabuf = udmabuf_of(memfd_create("hugetlb", MFD_ALLOW_SEALING | MFD_CLOEXEC | MFD_HUGETLB),
-			    bytes, 0);
+	dmabuf = udmabuf_of_pages(memfd_create("hugetlb", MFD_ALLOW_SEALING | MFD_CLOEXEC |
+							  MFD_HUGETLB), bytes, 0);
 	/* What is in use stays, and goes with the buffer. */
 	write_number(NR_HUGEPAGES, before);
 	return dmabuf;
@@ -130,7 +93,7 @@ FIXTURE_VARIANT(exporter)
 	bool is_huge;
 };
 
-FIXTURE_VARIANT_ADD(exporter, cma) { "cma", alloc_cma, true };
+FIXTURE_VARIANT_ADD(exporter, cma) { "cma", cma_alloc, true };
 FIXTURE_VARIANT_ADD(exporter, udmabuf) { "udmabuf", alloc_small, false };
 FIXTURE_VARIANT_ADD(exporter, udmabuf_of_huge_pages) { "udmabuf-huge", alloc_huge, true };
 FIXTURE_VARIANT_ADD(exporter, udmabuf_of_hugetlb) { "udmabuf-hugetlb", alloc_hugetlb, true };
@@ -166,7 +129,7 @@ TEST_F_TIMEOUT(exporter, shows_same_content_to_all, TIME_LIMIT)
 	struct dmabuf_vmap_result res;
 	__u64 *map;
 
-	if (!kernel_has_our_heap() && variant->is_huge && variant->alloc != alloc_cma)
+	if (!kernel_has_our_heap() && variant->is_huge && variant->alloc != cma_alloc)
 		SKIP(return, "stock may map one page in place of all of a folio");
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, seed, &res))
 		TH_LOG("%s", strerror(errno));

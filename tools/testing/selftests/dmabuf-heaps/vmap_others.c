@@ -3,21 +3,14 @@
  * Other users of vmap() and of the walk below it, which map memory of user space or
  * the same pages twice: io_uring, BPF ring buffers and arenas, XDP sockets, and the
  * rings of AF_PACKET.  Each is used as programs use it, and its contents are compared.
- * And what others make of a user mapping of a buffer: they refuse it.
  *
  * Nothing here depends on vmap_sg().
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <net/if.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -148,20 +141,10 @@ static int io_uring_register(int fd, unsigned int op, void *arg, unsigned int nr
 	return syscall(SYS_io_uring_register, fd, op, arg, nr);
 }
 
-/* Entries in [@sqes, ...), the two rings in [@rings, ...). */
-static int io_uring_in(void *sqes, void *rings, struct io_uring_params *params)
-{
-	*params = (struct io_uring_params){
-		.flags = IORING_SETUP_NO_MMAP,
-		.sq_off.user_addr = (uintptr_t)sqes,
-		.cq_off.user_addr = (uintptr_t)rings,
-	};
-	return syscall(SYS_io_uring_setup, RING_ENTRIES, params);
-}
-
 FIXTURE_SETUP(io_uring)
 {
 	const size_t entries = page_align(RING_ENTRIES * sizeof(struct io_uring_sqe));
+	struct io_uring_params *params = &self->params;
 
 	self->fd = -1;
 	if (access(IO_URING, F_OK))
@@ -170,7 +153,10 @@ FIXTURE_SETUP(io_uring)
 		SKIP(return, "no such memory: %s", strerror(errno));
 	self->sqes = (void *)self->mem.start;
 	self->rings = self->mem.start + entries;
-	self->fd = io_uring_in(self->sqes, self->rings, &self->params);
+	params->flags = IORING_SETUP_NO_MMAP;
+	params->sq_off.user_addr = (uintptr_t)self->sqes;
+	params->cq_off.user_addr = (uintptr_t)self->rings;
+	self->fd = syscall(SYS_io_uring_setup, RING_ENTRIES, params);
 	ASSERT_LE(0, self->fd)
 		TH_LOG("io_uring_setup: %s", strerror(errno));
 }
@@ -298,6 +284,8 @@ TEST_F_TIMEOUT(io_uring, reads_into_ring_buffers, TIME_LIMIT)
 #define MAP_FD(d, fd)	INSN(BPF_LD | BPF_DW | BPF_IMM, d, BPF_PSEUDO_MAP_FD, 0, fd)
 #define WIDE		INSN(0, 0, 0, 0, 0)
 
+#define LOOK_UP_INSNS	8
+#define MAX_INSNS	24
 #define VALUE_WORDS	375
 #define ARENA_BYTES	(8 * MIB)
 
@@ -319,20 +307,33 @@ static int new_map(enum bpf_map_type type, __u32 key, __u32 value, __u32 entries
 	return bpf(BPF_MAP_CREATE, &attr);
 }
 
-static int load_program(const struct bpf_insn *insns, size_t nr)
+/* Has the address of the only value of @array in register 0, and goes on with @then. */
+static int load_program(int array, const struct bpf_insn *then, size_t nr)
 {
 	static char log[64 * KIB];
+	struct bpf_insn insns[MAX_INSNS] = {
+		ZERO_KEY,
+		MAP_FD(1, array),
+		WIDE,
+		MOV(2, 10),
+		ADD_IMM(2, -4),
+		CALL(BPF_FUNC_map_lookup_elem),
+		IF_NULL(0),
+		EXIT,
+	};
 	union bpf_attr attr = {
 		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 		.insns = (uintptr_t)insns,
-		.insn_cnt = nr,
+		.insn_cnt = LOOK_UP_INSNS + nr,
 		.license = (uintptr_t)"GPL",
 		.log_buf = (uintptr_t)log,
 		.log_size = sizeof(log),
 		.log_level = 1,
 	};
-	const int fd = bpf(BPF_PROG_LOAD, &attr);
+	int fd;
 
+	memcpy(insns + LOOK_UP_INSNS, then, nr * sizeof(*then));
+	fd = bpf(BPF_PROG_LOAD, &attr);
 	if (fd < 0)
 		printf("# bpf: %s: %s\n", strerror(errno), log);
 	return fd;
@@ -351,7 +352,8 @@ static int run_program(int prog)
 	return bpf(BPF_PROG_TEST_RUN, &attr) ? -1 : (int)attr.test.retval;
 }
 
-static int set_value(int map, const void *value)
+/* Of the only key.  @cmd reads or writes @value. */
+static int map_value(int cmd, int map, const void *value)
 {
 	const __u32 key = 0;
 	union bpf_attr attr = {
@@ -360,19 +362,7 @@ static int set_value(int map, const void *value)
 		.value = (uintptr_t)value,
 	};
 
-	return bpf(BPF_MAP_UPDATE_ELEM, &attr);
-}
-
-static int get_value(int map, void *value)
-{
-	const __u32 key = 0;
-	union bpf_attr attr = {
-		.map_fd = map,
-		.key = (uintptr_t)&key,
-		.value = (uintptr_t)value,
-	};
-
-	return bpf(BPF_MAP_LOOKUP_ELEM, &attr);
+	return bpf(cmd, &attr);
 }
 
 static bool has_bpf(void)
@@ -417,14 +407,6 @@ FIXTURE_SETUP(ringbuf)
 	ASSERT_LE(0, self->array);
 
 	const struct bpf_insn insns[] = {
-		ZERO_KEY,
-		MAP_FD(1, self->array),
-		WIDE,
-		MOV(2, 10),
-		ADD_IMM(2, -4),
-		CALL(BPF_FUNC_map_lookup_elem),
-		IF_NULL(0),
-		EXIT,
 		MOV(2, 0),
 		MAP_FD(1, self->map),
 		WIDE,
@@ -434,7 +416,7 @@ FIXTURE_SETUP(ringbuf)
 		EXIT,
 	};
 
-	self->prog = load_program(insns, ARRAY_SIZE(insns));
+	self->prog = load_program(self->array, insns, ARRAY_SIZE(insns));
 	ASSERT_LE(0, self->prog);
 	self->consumed = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, self->map, 0);
 	ASSERT_NE(MAP_FAILED, self->consumed);
@@ -464,7 +446,7 @@ TEST_F_TIMEOUT(ringbuf, keeps_records_whole_at_the_wrap, TIME_LIMIT)
 
 		for (size_t j = 0; j < VALUE_WORDS; j++)
 			words[j] = word_of(i, j);
-		ASSERT_EQ(0, set_value(self->array, words));
+		ASSERT_EQ(0, map_value(BPF_MAP_UPDATE_ELEM, self->array, words));
 		ASSERT_EQ(0, run_program(self->prog))
 			TH_LOG("record %llu: %s", i, strerror(errno));
 		ASSERT_EQ(sizeof(words), load_acquire(header));
@@ -501,14 +483,6 @@ FIXTURE_SETUP(arena)
 	const struct bpf_insn insns[] = {
 		MAP_FD(1, self->map),
 		WIDE,
-		ZERO_KEY,
-		MAP_FD(1, self->array),
-		WIDE,
-		MOV(2, 10),
-		ADD_IMM(2, -4),
-		CALL(BPF_FUNC_map_lookup_elem),
-		IF_NULL(0),
-		EXIT,
 		LOAD(1, 0, 0),
 		CAST(1, 1),
 		LOAD(2, 1, 0),
@@ -517,7 +491,7 @@ FIXTURE_SETUP(arena)
 		EXIT,
 	};
 
-	self->prog = load_program(insns, ARRAY_SIZE(insns));
+	self->prog = load_program(self->array, insns, ARRAY_SIZE(insns));
 	if (self->prog < 0)
 		SKIP(return, "no program with an arena: %s", strerror(errno));
 }
@@ -546,9 +520,9 @@ TEST_F_TIMEOUT(arena, shows_user_data_to_kernel, TIME_LIMIT)
 	for (size_t i = 0; i < nr; i++) {
 		__u64 value[2] = { (uintptr_t)self->mem + i * page_size() };
 
-		ASSERT_EQ(0, set_value(self->array, value));
+		ASSERT_EQ(0, map_value(BPF_MAP_UPDATE_ELEM, self->array, value));
 		ASSERT_EQ(7, run_program(self->prog));
-		ASSERT_EQ(0, get_value(self->array, value));
+		ASSERT_EQ(0, map_value(BPF_MAP_LOOKUP_ELEM, self->array, value));
 		ASSERT_EQ(i % 4 == 3 ? 0 : word_of(3, i), value[1])
 			TH_LOG("page %zu", i);
 	}
@@ -786,105 +760,6 @@ TEST_F_TIMEOUT(xdp, sends_its_memory, TIME_LIMIT)
 		ASSERT_EQ(0, memcmp(sent, came, sizeof(sent)))
 			TH_LOG("frame %u, at %llu", i, at);
 	}
-}
-
-/* Interfaces that take pages of user memory refuse a mapping of a buffer. */
-
-#define BUFFER_BYTES	(4 * MIB)
-#define CORE_FILE	"/tmp/vmap_others.core"
-#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
-
-FIXTURE(buffer)
-{
-	int dmabuf;
-	char *map;
-};
-
-FIXTURE_SETUP(buffer)
-{
-	const int heap = open_heap();
-
-	self->map = MAP_FAILED;
-	if (heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->dmabuf = heap_alloc(heap, BUFFER_BYTES);
-	close(heap);
-	ASSERT_LE(0, self->dmabuf);
-	self->map = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, self->dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
-	memset(self->map, 1, BUFFER_BYTES);
-}
-
-FIXTURE_TEARDOWN(buffer)
-{
-	if (self->map == MAP_FAILED)
-		return;
-	munmap(self->map, BUFFER_BYTES);
-	close(self->dmabuf);
-}
-
-TEST_F(buffer, rejects_process_vm_access)
-{
-	char *copy = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct iovec to = { copy, BUFFER_BYTES }, from = { self->map, BUFFER_BYTES };
-
-	ASSERT_NE(MAP_FAILED, copy);
-	if (!kernel_has(" process_vm_rw"))
-		SKIP(return, "no process_vm_readv()");
-	EXPECT_EQ(-1, syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, syscall(SYS_process_vm_writev, getpid(), &to, 1, &from, 1, 0));
-	EXPECT_EQ(EFAULT, errno);
-	munmap(copy, BUFFER_BYTES);
-}
-
-TEST_F(buffer, rejects_io_uring_registration)
-{
-	struct iovec part = { self->map, 64 * KIB };
-	struct io_uring_params params = {};
-	const int fd = syscall(SYS_io_uring_setup, 8, &params);
-
-	if (fd < 0 && access(IO_URING, F_OK))
-		SKIP(return, "no io_uring");
-	ASSERT_LE(0, fd);
-	EXPECT_EQ(-1, io_uring_register(fd, IORING_REGISTER_BUFFERS, &part, 1));
-	EXPECT_EQ(EFAULT, errno);
-	close(fd);
-	EXPECT_EQ(-1, io_uring_in(self->map, self->map + 2 * MIB, &params));
-	EXPECT_EQ(EFAULT, errno);
-}
-
-TEST_F_TIMEOUT(buffer, stays_out_of_core_dumps, TIME_LIMIT)
-{
-	char pattern[256] = "";
-	struct stat core = {};
-	int status, fd;
-	pid_t child;
-
-	fd = open(CORE_PATTERN, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		SKIP(return, "no core dumps");
-	ASSERT_LE(0, read(fd, pattern, sizeof(pattern) - 1));
-	close(fd);
-	ASSERT_EQ(0, write_file(CORE_PATTERN, CORE_FILE));
-	child = fork();
-	if (!child) {
-		const struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-
-		setrlimit(RLIMIT_CORE, &limit);
-		signal(SIGABRT, SIG_DFL);
-		abort();
-	}
-	EXPECT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WCOREDUMP(status));
-	write_file(CORE_PATTERN, pattern);
-	EXPECT_EQ(0, stat(CORE_FILE, &core));
-	EXPECT_GT((off_t)BUFFER_BYTES / 2, core.st_size);
-	EXPECT_LT(0, core.st_size);
-	unlink(CORE_FILE);
-	/* The kernel was not in the middle of anything. */
-	EXPECT_EQ(1, self->map[BUFFER_BYTES - 1]);
 }
 
 TEST_HARNESS_MAIN
