@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#define _GNU_SOURCE
 #include <ctype.h>
 #include <glob.h>
-#include <stdlib.h>
 
 #include "trace_util.h"
 
@@ -27,12 +25,7 @@ void fgraph_stop(void)
 
 static bool fgraph_is_on(void)
 {
-	char tracer[32] = "";
-	const int fd = open(TRACEFS "current_tracer", O_RDONLY | O_CLOEXEC);
-	const ssize_t n = read(fd, tracer, sizeof(tracer) - 1);
-
-	close(fd);
-	return n > 0 && !strcmp(tracer, "function_graph\n");
+	return count_lines(TRACEFS "current_tracer", "function_graph");
 }
 
 /* Takes all CPUs but the first offline, or back. */
@@ -167,32 +160,39 @@ int time_user(struct user *user, __u64 *map, __u64 *unmap, int rounds)
 	return 0;
 }
 
-/* Times first, since the tracer costs time, and once before that to warm up. */
-int measure_user(struct user *user, struct user_times *t)
+/*
+ * Prints how long @user takes for a buffer of @bytes, and what the heap has of that.
+ * Times first, since the tracer costs time, and once before that to warm up.  Fails
+ * with ERANGE if the heap does not map and unmap once each time.  Flushed, for a test
+ * ends with _exit().
+ */
+int measure_user(struct user *user, size_t bytes)
 {
-	__u64 unused[ROUNDS];
-	int ret;
+	__u64 map[ROUNDS], unmap[ROUNDS], traced_map[ROUNDS], unused[ROUNDS];
+	__u64 heap_map[ROUNDS + 1], heap_unmap[ROUNDS + 1];
+	int ret, maps, unmaps;
 
-	if (time_user(user, t->map, t->unmap, 1) ||
-	    time_user(user, t->map, t->unmap, ROUNDS) ||
+	if (time_user(user, map, unmap, 1) || time_user(user, map, unmap, ROUNDS) ||
 	    fgraph_start("system_heap_vmap system_heap_vunmap"))
 		return -1;
-	ret = time_user(user, t->traced_map, unused, ROUNDS);
+	ret = time_user(user, traced_map, unused, ROUNDS);
 	fgraph_stop();
-	t->heap_maps = fgraph_read("system_heap_vmap", t->heap_map, ROUNDS + 1);
-	t->heap_unmaps = fgraph_read("system_heap_vunmap", t->heap_unmap, ROUNDS + 1);
+	maps = fgraph_read("system_heap_vmap", heap_map, ROUNDS + 1);
+	unmaps = fgraph_read("system_heap_vunmap", heap_unmap, ROUNDS + 1);
 	fgraph_end();
-	return ret;
-}
-
-/* Sorts the times. Flushed, for a test ends with _exit(). */
-void print_user(const struct user *user, size_t bytes, struct user_times *t)
-{
-	print_times(user->name, "fresh", "map", bytes, t->map, ROUNDS);
-	print_times(user->name, "fresh", "unmap", bytes, t->unmap, ROUNDS);
-	print_times(user->name, "fresh", "heap-vmap", bytes, t->heap_map, ROUNDS);
-	print_times(user->name, "fresh", "heap-vunmap", bytes, t->heap_unmap, ROUNDS);
+	if (ret)
+		return -1;
+	if (maps != ROUNDS || unmaps != ROUNDS) {
+		printf("# %s: the heap maps %d times in %d rounds, and unmaps %d times\n",
+		       user->name, maps, ROUNDS, unmaps);
+		errno = ERANGE;
+		return -1;
+	}
+	print_times(user->name, "fresh", "map", bytes, map, ROUNDS);
+	print_times(user->name, "fresh", "unmap", bytes, unmap, ROUNDS);
+	print_times(user->name, "fresh", "heap-vmap", bytes, heap_map, ROUNDS);
+	print_times(user->name, "fresh", "heap-vunmap", bytes, heap_unmap, ROUNDS);
 	printf("share\t%s\t%zu\t%.1f\n", user->name, bytes,
-	       100.0 * median(t->heap_map, ROUNDS) / median(t->traced_map, ROUNDS));
-	fflush(stdout);
+	       100.0 * median(heap_map, ROUNDS) / median(traced_map, ROUNDS));
+	return fflush(stdout);
 }

@@ -19,43 +19,15 @@ void fgraph_stop(void);
 int fgraph_read(const char *function, __u64 *ns, int max);
 void fgraph_end(void);
 
-/**
- * struct user - a driver that has the kernel map a dma-buf
- * @name: for the figures
- * @ready: all that comes before, untimed; may be NULL
- * @map: after this the dma-buf is mapped
- * @unmap: and after this it is not
- */
+/* A driver that has the kernel map a dma-buf. */
 struct user {
-	const char *name;
-	int (*ready)(struct user *user);
+	const char *name;			/* for the figures */
+	int (*ready)(struct user *user);	/* all that comes before, untimed; may be NULL */
 	int (*map)(struct user *user);
 	int (*unmap)(struct user *user);
 };
 
-/**
- * struct user_times - how long a user took, in ns
- * @map: the calls of user->map
- * @unmap: and of user->unmap
- * @traced_map: of user->map, while the heap was traced
- * @heap_map: of it, system_heap_vmap()
- * @heap_unmap: of user->unmap, system_heap_vunmap()
- * @heap_maps: number of entries in @heap_map, one more than there should be at
- *	       most
- * @heap_unmaps: number of entries in @heap_unmap
- */
-struct user_times {
-	__u64 map[ROUNDS];
-	__u64 unmap[ROUNDS];
-	__u64 traced_map[ROUNDS];
-	__u64 heap_map[ROUNDS + 1];
-	__u64 heap_unmap[ROUNDS + 1];
-	int heap_maps;
-	int heap_unmaps;
-};
-
 int time_user(struct user *user, __u64 *map, __u64 *unmap, int rounds);
-int measure_user(struct user *user, struct user_times *t);
-void print_user(const struct user *user, size_t bytes, struct user_times *t);
+int measure_user(struct user *user, size_t bytes);
 
 #endif /* TRACE_UTIL_H */

@@ -4,7 +4,6 @@
  * to map a buffer of the system heap, and REQBUFS(0) to unmap it. Nothing is
  * streamed, see v4l2_stream.c for that.
  */
-#define _GNU_SOURCE
 #include "v4l2_util.h"
 #include "../kselftest_harness.h"
 
@@ -29,7 +28,6 @@ FIXTURE_VARIANT_ADD(prepare, 512_MiB) { 512 * MIB };
 FIXTURE_SETUP(prepare)
 {
 	self->dmabuf = -1;
-	self->v4l2.fd = -1;
 	if (load_v4l2_drivers())
 		SKIP(return, NO_V4L2_DRIVERS);
 	self->dmabuf = exporter_alloc(SYSTEM, page_align(variant->bytes));
@@ -39,78 +37,44 @@ FIXTURE_SETUP(prepare)
 
 FIXTURE_TEARDOWN(prepare)
 {
-	close(self->v4l2.fd);
 	close(self->dmabuf);
 }
 
+static const struct {
+	const char *name;
+	const struct v4l2_node *node;
+	__u32 type;
+} queues[] = {
+	{ "vivid-capture", &vivid_capture, CAPTURE },
+	{ "vivid-output", &vivid_output, OUTPUT },
+	{ "vim2m", &vim2m, OUTPUT },
+	{ "vimc", &vimc, CAPTURE },
+	{ "vicodec-raw", &encoder, OUTPUT },
+	{ "vicodec-coded", &encoder, CAPTURE },
+	{ "vicodec-decode", &decoder, OUTPUT },
+	{ "vicodec-decoded", &decoder, CAPTURE },
+};
+
 /* One mapping for each PREPARE_BUF, and none if a frame does not fit. */
-static void prepare(struct __test_metadata *_metadata, struct v4l2 *v,
-		    const char *name, const struct v4l2_node *node, __u32 type,
-		    int dmabuf, size_t bytes)
+TEST_F_TIMEOUT(prepare, maps_once_for_each_queue, TIME_LIMIT)
 {
-	struct user_times t;
+	struct v4l2 *v = &self->v4l2;
 
-	ASSERT_EQ(0, v4l2_user(v, name, node, type, dmabuf, bytes))
-		TH_LOG("%s", strerror(errno));
-	if (v->used > bytes) {
-		ASSERT_EQ(0, v->user.ready(&v->user));
-		ASSERT_EQ(-1, v->user.map(&v->user));
-		EXPECT_EQ(EINVAL, errno);
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
+		ASSERT_EQ(0, v4l2_user(v, queues[i].name, queues[i].node, queues[i].type,
+				       self->dmabuf, variant->bytes))
+			TH_LOG("%s: %s", queues[i].name, strerror(errno));
+		if (v->used > variant->bytes) {
+			ASSERT_EQ(0, v->user.ready(&v->user));
+			EXPECT_EQ(-1, v->user.map(&v->user))
+				TH_LOG("%s", queues[i].name);
+			EXPECT_EQ(EINVAL, errno);
+		} else {
+			EXPECT_EQ(0, measure_user(&v->user, variant->bytes))
+				TH_LOG("%s: %s", queues[i].name, strerror(errno));
+		}
+		close(v->fd);
 	}
-	ASSERT_EQ(0, measure_user(&v->user, &t))
-		TH_LOG("%s", strerror(errno));
-	ASSERT_EQ(ROUNDS, t.heap_maps);
-	ASSERT_EQ(ROUNDS, t.heap_unmaps);
-	print_user(&v->user, bytes, &t);
-}
-
-TEST_F_TIMEOUT(prepare, vivid_capture, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vivid-capture", &vivid_capture, CAPTURE,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, vivid_output, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vivid-output", &vivid_output, OUTPUT,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, vim2m, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vim2m", &vim2m, OUTPUT,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, vimc, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vimc", &vimc, CAPTURE,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, encoder_raw, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vicodec-raw", &encoder, OUTPUT,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, encoder_coded, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vicodec-coded", &encoder, CAPTURE,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, decoder_coded, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vicodec-decode", &decoder, OUTPUT,
-		self->dmabuf, variant->bytes);
-}
-
-TEST_F_TIMEOUT(prepare, decoder_raw, TIME_LIMIT)
-{
-	prepare(_metadata, &self->v4l2, "vicodec-decoded", &decoder, CAPTURE,
-		self->dmabuf, variant->bytes);
 }
 
 /* Buffers of others than the system heap, and the driver that attaches. */
