@@ -9,9 +9,6 @@
  * through all of them, until a request has fewer.  See
  * Documentation/fault-injection/fault-injection.rst.
  */
-#define _GNU_SOURCE
-#include <sys/wait.h>
-
 #include "drm_util.h"
 #include "v4l2_util.h"
 #include "../kselftest_harness.h"
@@ -44,49 +41,29 @@
 /* For the stack of the new process. */
 #define STACK_WARNING	"vmalloc error: size "
 
-/**
- * struct state - all that a request needs, and what it leaves
- * @fail_nth: FAIL_NTH, open
- * @exporter: of @dmabuf
- * @bytes: size of buffers
- * @test: the in-kernel test user
- * @dmabuf: a buffer, if the request is about one
- * @got: a new buffer that a request has returned, -1 if none
- * @map: a mapping that it has returned, NULL if none
- * @room: addresses that a part of it moves to
- * @child: a child that has it
- * @vgem: the device
- * @handle: of @dmabuf at @vgem, 0 if none
- * @vkms: vkms, which shows @dmabuf
- * @v4l2: a queue that prepares @dmabuf
- */
+/* All that a request needs, and what it leaves. */
 struct state {
-	int fail_nth;
+	int fail_nth;			/* FAIL_NTH, open */
 	enum exporter exporter;
 	size_t bytes;
 	int test;
-	int dmabuf;
-	int got;
-	char *map;
-	char *room;
-	pid_t child;
+	int dmabuf;			/* if the request is about one */
+	int got;			/* a new one that it has returned */
+	char *map;			/* and a mapping, NULL if none */
+	char *room;			/* addresses that a part of it moves to */
+	pid_t child;			/* which has it as well */
 	int vgem;
-	__u32 handle;
+	__u32 handle;			/* of @dmabuf there */
 	struct vkms vkms;
 	struct v4l2 v4l2;
+	struct user *user;		/* the one of these two that maps it */
 };
 
-/**
- * struct request - what is to fail
- * @ready: what comes before and does not fail; may be NULL
- * @make: the request.  Returns -1 and sets errno.
- * @undo: undoes what it has done, if it was met.  Returns -1 if the result is
- *	  wrong.
- */
+/* What is to fail.  These return -1 and set errno on error. */
 struct request {
-	int (*ready)(struct state *s);
+	int (*ready)(struct state *s);	/* comes before, and does not fail; may be NULL */
 	int (*make)(struct state *s);
-	int (*undo)(struct state *s);
+	int (*undo)(struct state *s);	/* fails if the result is wrong as well */
 };
 
 /* A buffer, of memory that the page allocator has to find. */
@@ -164,10 +141,18 @@ static int mmap_undo(struct state *s)
 
 static const struct request mmap_request = { NULL, mmap_make, mmap_undo };
 
-static int split_undo(struct state *s)
+/* Before what is done to a mapping, and after it; errno stays. */
+static int map_ready(struct state *s)
+{
+	if (!s->map)
+		s->map = map_dmabuf(s->dmabuf, s->bytes);
+	return s->map ? 0 : -1;
+}
+
+static int unmap(struct state *s)
 {
 	const int error = errno;
-	const int ret = munmap(s->map, s->bytes) | munmap(s->room, s->bytes);
+	const int ret = munmap(s->map, s->bytes);
 
 	s->map = NULL;
 	errno = error;
@@ -182,9 +167,13 @@ static int split_ready(struct state *s)
 {
 	if (s->map)
 		return 0;
-	s->map = map_dmabuf(s->dmabuf, s->bytes);
 	s->room = mmap(NULL, s->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return s->map && s->room != MAP_FAILED ? 0 : -1;
+	return s->room == MAP_FAILED ? -1 : map_ready(s);
+}
+
+static int split_undo(struct state *s)
+{
+	return unmap(s) | munmap(s->room, s->bytes);
 }
 
 static int split_make(struct state *s)
@@ -207,47 +196,23 @@ static int split_make(struct state *s)
 static const struct request split_request = { split_ready, split_make, split_undo };
 
 /* A child with the mapping. */
-static int fork_ready(struct state *s)
-{
-	if (s->map)
-		return 0;
-	s->map = map_dmabuf(s->dmabuf, s->bytes);
-	return s->map ? 0 : -1;
-}
-
-static int fork_unmap(struct state *s)
-{
-	char *map = s->map;
-
-	s->map = NULL;
-	return munmap(map, s->bytes);
-}
-
 static int fork_make(struct state *s)
 {
-	int error;
-
 	s->child = fork();
 	if (!s->child)
 		_exit(s->map[0] | s->map[s->bytes - 1]);
 	if (s->child > 0)
 		return 0;
-	error = errno;
-	fork_unmap(s);
-	errno = error;
+	unmap(s);
 	return -1;
 }
 
 static int fork_undo(struct state *s)
 {
-	int status;
-
-	if (waitpid(s->child, &status, 0) != s->child || status)
-		return -1;
-	return fork_unmap(s);
+	return wait_child(s->child) ? -1 : unmap(s);
 }
 
-static const struct request fork_request = { fork_ready, fork_make, fork_undo };
+static const struct request fork_request = { map_ready, fork_make, fork_undo };
 
 /* The kernel mapping, by the test user. */
 static int hold_make(struct state *s)
@@ -344,32 +309,34 @@ static const struct request vgem_request = { vgem_ready, vgem_make, vgem_undo };
 /* vkms: a framebuffer of the buffer, and a commit that maps it. */
 static int vkms_ready(struct state *s)
 {
-	if (s->vkms.fd >= 0)
+	if (s->user)
 		return 0;
+	s->user = &s->vkms.user;
 	return vkms_open(&s->vkms) ||
 	       vkms_show(&s->vkms, s->dmabuf, 2048, 1024) ? -1 : 0;
 }
 
-static int vkms_make(struct state *s)
+static int user_make(struct state *s)
 {
-	return s->vkms.user.map(&s->vkms.user);
+	return s->user->map(s->user);
 }
 
-static int vkms_undo(struct state *s)
+static int user_undo(struct state *s)
 {
-	return s->vkms.user.unmap(&s->vkms.user);
+	return s->user->unmap(s->user);
 }
 
-static const struct request vkms_request = { vkms_ready, vkms_make, vkms_undo };
+static const struct request vkms_request = { vkms_ready, user_make, user_undo };
 
 /* V4L2: a buffer that is prepared. */
 static int prepare_ready(struct state *s, const struct v4l2_node *node, __u32 type)
 {
-	if (s->v4l2.fd < 0 &&
+	if (!s->user &&
 	    (load_v4l2_drivers() ||
 	     v4l2_user(&s->v4l2, "", node, type, s->dmabuf, s->bytes)))
 		return -1;
-	return s->v4l2.user.ready(&s->v4l2.user);
+	s->user = &s->v4l2.user;
+	return s->user->ready(s->user);
 }
 
 static int encoder_ready(struct state *s)
@@ -382,18 +349,8 @@ static int contig_ready(struct state *s)
 	return prepare_ready(s, &vivid_contig, CAPTURE);
 }
 
-static int v4l2_make(struct state *s)
-{
-	return s->v4l2.user.map(&s->v4l2.user);
-}
-
-static int v4l2_undo(struct state *s)
-{
-	return s->v4l2.user.unmap(&s->v4l2.user);
-}
-
-static const struct request encoder_request = { encoder_ready, v4l2_make, v4l2_undo };
-static const struct request contig_request = { contig_ready, v4l2_make, v4l2_undo };
+static const struct request encoder_request = { encoder_ready, user_make, user_undo };
+static const struct request contig_request = { contig_ready, user_make, user_undo };
 
 FIXTURE(request)
 {
