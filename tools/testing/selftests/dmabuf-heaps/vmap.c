@@ -6,7 +6,6 @@
  * The kernel side is DMABUF_VMAP_TEST. Tests of vmap_sg() are skipped on a kernel
  * without it, all others run on every kernel.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 
 #include "heap_util.h"
@@ -14,35 +13,14 @@
 
 #define FRESH_BYTES	(128 * MIB)
 
-static bool kernel_has_vmap_sg(void)
-{
-	return kernel_has(" T vmap_sg\n");
-}
-
-static void *map_buffer(int dmabuf, size_t bytes, size_t offset)
-{
-	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf,
-		    (off_t)offset);
-}
-
 static int run_errno(int test, struct dmabuf_vmap_test *arg)
 {
 	return ioctl_errno(test, DMABUF_VMAP_TEST_RUN, arg);
 }
 
-static int run_of_size_errno(int test, size_t size, void *arg)
-{
-	return ioctl_of_size_errno(test, DMABUF_VMAP_TEST_RUN, size, arg);
-}
-
 static int layout_errno(int test, struct dmabuf_vmap_layout *arg)
 {
 	return ioctl_errno(test, DMABUF_VMAP_TEST_LAYOUT, arg);
-}
-
-static int layout_of_size_errno(int test, size_t size, void *arg)
-{
-	return ioctl_of_size_errno(test, DMABUF_VMAP_TEST_LAYOUT, size, arg);
 }
 
 static int hold_errno(int test, int dmabuf)
@@ -57,6 +35,46 @@ static int unhold_errno(int test)
 	struct dmabuf_vmap_hold arg;
 
 	return vmap_test_unhold(test, &arg) ? errno : 0;
+}
+
+#define NR_ROUNDS	8
+
+/* The result is that of all rounds. */
+static void expect_rounds(struct __test_metadata *_metadata,
+			  const struct dmabuf_vmap_round *rounds,
+			  const struct dmabuf_vmap_result *res)
+{
+	__u64 map = 0, unmap = 0, map_min = UINT64_MAX;
+
+	for (int i = 0; i < NR_ROUNDS; i++) {
+		EXPECT_LT(0U, rounds[i].map_ns);
+		map += rounds[i].map_ns;
+		unmap += rounds[i].unmap_ns;
+		if (rounds[i].map_ns < map_min)
+			map_min = rounds[i].map_ns;
+	}
+	EXPECT_EQ(map, res->map_total_ns);
+	EXPECT_EQ(unmap, res->unmap_total_ns);
+	EXPECT_EQ(map_min, res->map_min_ns);
+}
+
+/* What an ioctl that takes @arg makes of other sizes: a longer one may end with zeros. */
+static void expect_sizes(struct __test_metadata *_metadata, int test, unsigned long cmd,
+			 const void *arg)
+{
+	const size_t size = _IOC_SIZE(cmd);
+	char longer[512] = {};
+
+	EXPECT_EQ(EFAULT, ioctl_errno(test, cmd, NULL));
+	ASSERT_GT(sizeof(longer), size + 32);
+	memcpy(longer, arg, size);
+	EXPECT_EQ(EINVAL, ioctl_of_size_errno(test, cmd, 0, longer));
+	EXPECT_EQ(EINVAL, ioctl_of_size_errno(test, cmd, size - 8, longer));
+	EXPECT_EQ(0, ioctl_of_size_errno(test, cmd, size + 32, longer));
+	EXPECT_NE(0, memcmp(longer, arg, size));
+	memcpy(longer, arg, size);
+	longer[size + 31] = 1;
+	EXPECT_EQ(E2BIG, ioctl_of_size_errno(test, cmd, size + 32, longer));
 }
 
 /*
@@ -74,7 +92,7 @@ FIXTURE_SETUP(fresh)
 {
 	const char *missing;
 
-	if (!kernel_has_vmap_sg())
+	if (!kernel_has_our_heap())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (!memory_for(FRESH_BYTES))
 		SKIP(return, "not enough memory");
@@ -193,8 +211,8 @@ FIXTURE_SETUP(buffer)
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
-	self->map = map_buffer(self->dmabuf, self->bytes, 0);
-	ASSERT_NE(MAP_FAILED, self->map)
+	self->map = map_dmabuf(self->dmabuf, self->bytes);
+	ASSERT_NE(NULL, self->map)
 		TH_LOG("mmap: %s", strerror(errno));
 }
 
@@ -240,8 +258,8 @@ TEST_F_TIMEOUT(buffer, shows_kernel_data_to_user, TIME_LIMIT)
 #define expect_new_buffer_is_zero() do { \
 	self->dmabuf = heap_alloc(self->heap, self->bytes); \
 	ASSERT_LE(0, self->dmabuf); \
-	self->map = map_buffer(self->dmabuf, self->bytes, 0); \
-	ASSERT_NE(MAP_FAILED, self->map); \
+	self->map = map_dmabuf(self->dmabuf, self->bytes); \
+	ASSERT_NE(NULL, self->map); \
 	EXPECT_TRUE(is_zero(self->map, self->words)); \
 } while (0)
 
@@ -259,9 +277,7 @@ TEST_F_TIMEOUT(buffer, is_zero_after_reuse, TIME_LIMIT)
 TEST_F_TIMEOUT(buffer, is_zero_after_use_by_another_process, TIME_LIMIT)
 {
 	const pid_t child = fork();
-	int status;
 
-	ASSERT_LE(0, child);
 	if (!child) {
 		close(self->dmabuf);
 		memset(self->map, 0xa5, self->bytes);
@@ -270,8 +286,7 @@ TEST_F_TIMEOUT(buffer, is_zero_after_use_by_another_process, TIME_LIMIT)
 	/* The child's is the last mapping of it. */
 	ASSERT_EQ(0, munmap(self->map, self->bytes));
 	ASSERT_EQ(0, close(self->dmabuf));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, wait_child(child));
 	expect_new_buffer_is_zero();
 }
 
@@ -342,57 +357,18 @@ TEST_F_TIMEOUT(buffer, keeps_kernel_mapping_after_close, TIME_LIMIT)
 	EXPECT_EQ(0U, held.mapped);
 }
 
-TEST_F_TIMEOUT(buffer, mmaps_single_pages, TIME_LIMIT)
-{
-	const size_t page = page_size(), page_words = page / sizeof(__u64);
-	const size_t last = self->bytes / page - 1;
-	const size_t pages[] = { 0, last ? 1 : 0, last / 2, last };
-	const __u64 seed = 3;
-	struct dmabuf_vmap_result res;
-
-	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
-				    DMABUF_VMAP_TEST_FILL, seed, &res));
-	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
-		void *map = map_buffer(self->dmabuf, page, pages[i] * page);
-
-		ASSERT_NE(MAP_FAILED, map);
-		EXPECT_EQ(page_words, first_not_pattern(map, page_words, seed,
-							pages[i] * page_words))
-			TH_LOG("page %zu", pages[i]);
-		ASSERT_EQ(0, munmap(map, page));
-	}
-}
-
-/* From the second page to the end: no chunk is at its natural alignment. */
-TEST_F_TIMEOUT(buffer, mmaps_from_the_second_page, TIME_LIMIT)
-{
-	const size_t page = page_size(), page_words = page / sizeof(__u64);
-	const size_t bytes = self->bytes - page;
-	const size_t words = bytes / sizeof(__u64);
-	const __u64 seed = 4;
-	struct dmabuf_vmap_result res;
-	void *map;
-
-	if (!bytes)
-		SKIP(return, "the buffer has one page only");
-	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
-				    DMABUF_VMAP_TEST_FILL, seed, &res));
-	map = map_buffer(self->dmabuf, bytes, page);
-	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_EQ(words, first_not_pattern(map, words, seed, page_words));
-	ASSERT_EQ(0, munmap(map, bytes));
-}
-
 TEST_F_TIMEOUT(buffer, rejects_mmap_past_the_end, TIME_LIMIT)
 {
 	const size_t page = page_size();
+	const size_t wrong[][2] = {
+		{ page, self->bytes }, { self->bytes + page, 0 }, { self->bytes, page },
+	};
 
-	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, page, self->bytes));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, self->bytes + page, 0));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(MAP_FAILED, map_buffer(self->dmabuf, self->bytes, page));
-	EXPECT_EQ(EINVAL, errno);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(MAP_FAILED, mmap(NULL, wrong[i][0], PROT_READ, MAP_SHARED, self->dmabuf,
+					   wrong[i][1]));
+		EXPECT_EQ(EINVAL, errno);
+	}
 }
 
 /* The test user itself. arg is right, each test spoils one thing. */
@@ -406,9 +382,8 @@ FIXTURE(test_user)
 
 FIXTURE_SETUP(test_user)
 {
-	const char *missing;
+	const char *missing = open_both(&self->heap, &self->test);
 
-	missing = open_both(&self->heap, &self->test);
 	if (missing)
 		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, page_size());
@@ -436,23 +411,12 @@ TEST_F(test_user, accepts_right_arguments)
 
 TEST_F(test_user, reports_each_round)
 {
-	struct dmabuf_vmap_round rounds[8] = { 0 };
-	const struct dmabuf_vmap_result *res = &self->arg.result;
-	__u64 map = 0, unmap = 0, map_min = UINT64_MAX;
+	struct dmabuf_vmap_round rounds[NR_ROUNDS] = {};
 
-	self->arg.rounds = 8;
+	self->arg.rounds = NR_ROUNDS;
 	self->arg.rounds_ptr = (uintptr_t)rounds;
 	ASSERT_EQ(0, run_errno(self->test, &self->arg));
-	for (int i = 0; i < 8; i++) {
-		EXPECT_LT(0U, rounds[i].map_ns);
-		map += rounds[i].map_ns;
-		unmap += rounds[i].unmap_ns;
-		if (rounds[i].map_ns < map_min)
-			map_min = rounds[i].map_ns;
-	}
-	EXPECT_EQ(map, res->map_total_ns);
-	EXPECT_EQ(unmap, res->unmap_total_ns);
-	EXPECT_EQ(map_min, res->map_min_ns);
+	expect_rounds(_metadata, rounds, &self->arg.result);
 }
 
 TEST_F(test_user, rejects_wrong_arguments)
@@ -479,7 +443,6 @@ TEST_F(test_user, rejects_wrong_arguments)
 			TH_LOG("case %zu", i);
 	}
 	close(memfd);
-	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_RUN, NULL));
 }
 
 TEST_F(test_user, rejects_unknown_flags)
@@ -493,33 +456,9 @@ TEST_F(test_user, rejects_unknown_flags)
 	}
 }
 
-TEST_F(test_user, rejects_short_struct)
+TEST_F(test_user, checks_size_of_struct)
 {
-	const size_t size = sizeof(self->arg);
-
-	EXPECT_EQ(EINVAL, run_of_size_errno(self->test, size - 8, &self->arg));
-	EXPECT_EQ(EINVAL, run_of_size_errno(self->test, 0, &self->arg));
-}
-
-TEST_F(test_user, accepts_longer_struct_of_zeros)
-{
-	struct {
-		struct dmabuf_vmap_test arg;
-		__u64 tail[4];
-	} longer = { .arg = self->arg };
-
-	EXPECT_EQ(0, run_of_size_errno(self->test, sizeof(longer), &longer));
-	EXPECT_EQ(page_size(), longer.arg.result.bytes);
-}
-
-TEST_F(test_user, rejects_longer_struct_of_more)
-{
-	struct {
-		struct dmabuf_vmap_test arg;
-		__u64 tail[4];
-	} longer = { .arg = self->arg, .tail = { [3] = 1 } };
-
-	EXPECT_EQ(E2BIG, run_of_size_errno(self->test, sizeof(longer), &longer));
+	expect_sizes(_metadata, self->test, DMABUF_VMAP_TEST_RUN, &self->arg);
 }
 
 TEST_F(test_user, rejects_unknown_ioctls)
@@ -630,7 +569,7 @@ TEST_F_TIMEOUT(layout, maps_with_leaves_where_they_fit, TIME_LIMIT)
 	const __u32 orders[] = { DMABUF_VMAP_LAYOUT_APART, DMABUF_VMAP_LAYOUT_ASCENDING };
 	struct dmabuf_vmap_layout arg = self->arg;
 
-	if (!kernel_has_vmap_sg())
+	if (!kernel_has_our_heap())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (booted_with("nohugevmap"))
 		SKIP(return, "booted with nohugevmap");
@@ -651,19 +590,12 @@ TEST_F_TIMEOUT(layout, maps_with_leaves_where_they_fit, TIME_LIMIT)
 
 TEST_F(layout, reports_each_round)
 {
-	struct dmabuf_vmap_round rounds[8] = { 0 };
-	__u64 map = 0, unmap = 0;
+	struct dmabuf_vmap_round rounds[NR_ROUNDS] = {};
 
-	self->arg.rounds = 8;
+	self->arg.rounds = NR_ROUNDS;
 	self->arg.rounds_ptr = (uintptr_t)rounds;
 	ASSERT_EQ(0, layout_errno(self->test, &self->arg));
-	for (int i = 0; i < 8; i++) {
-		EXPECT_LT(0U, rounds[i].map_ns);
-		map += rounds[i].map_ns;
-		unmap += rounds[i].unmap_ns;
-	}
-	EXPECT_EQ(map, self->arg.result.map_total_ns);
-	EXPECT_EQ(unmap, self->arg.result.unmap_total_ns);
+	expect_rounds(_metadata, rounds, &self->arg.result);
 }
 
 /* A size of contiguous memory that a small machine has, too. */
@@ -695,7 +627,6 @@ TEST_F_TIMEOUT(layout, frees_its_memory, TIME_LIMIT)
 TEST_F_TIMEOUT(layout, stops_on_sigkill, TIME_LIMIT)
 {
 	pid_t child;
-	int status;
 
 	self->arg.bytes = area_bytes();
 	self->arg.rounds = DMABUF_VMAP_TEST_MAX_ROUNDS;
@@ -705,8 +636,7 @@ TEST_F_TIMEOUT(layout, stops_on_sigkill, TIME_LIMIT)
 		_exit(layout_errno(self->test, &self->arg));
 	usleep(100000);
 	ASSERT_EQ(0, kill(child, SIGKILL));
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, wait_child(child));
 }
 
 TEST_F(layout, rejects_wrong_arguments)
@@ -754,20 +684,11 @@ TEST_F(layout, rejects_wrong_arguments)
 		self->arg = (struct dmabuf_vmap_layout){ ONE_PAGE, .rounds_ptr = pointers[i] };
 		EXPECT_EQ(EFAULT, layout_errno(self->test, &self->arg));
 	}
-	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_LAYOUT, NULL));
 }
 
-TEST_F(layout, rejects_other_sizes_of_the_struct)
+TEST_F(layout, checks_size_of_struct)
 {
-	struct {
-		struct dmabuf_vmap_layout arg;
-		__u64 tail;
-	} longer = { .arg = self->arg, .tail = 1 };
-	const size_t size = sizeof(self->arg);
-
-	EXPECT_EQ(EINVAL, layout_of_size_errno(self->test, size - 8, &self->arg));
-	EXPECT_EQ(EINVAL, layout_of_size_errno(self->test, 0, &self->arg));
-	EXPECT_EQ(E2BIG, layout_of_size_errno(self->test, sizeof(longer), &longer));
+	expect_sizes(_metadata, self->test, DMABUF_VMAP_TEST_LAYOUT, &self->arg);
 }
 
 TEST_HARNESS_MAIN
