@@ -8,15 +8,10 @@
  * The kernel side is DMABUF_VMAP_TEST.  Nothing here but a bound of flushes and the
  * leaves of a fresh buffer depends on vmap_sg().
  */
-#define _GNU_SOURCE
 #include <elf.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "trace_util.h"
 #include "../kselftest_harness.h"
@@ -34,24 +29,21 @@
 /* A PTE table for 2 MiB each, where pages are of 4 KiB. */
 #define REPLACED_TABLES	64
 
+#define KCORE		"/proc/kcore"
 #define READ_BYTES	(64 * KIB)
+/* Of what is in a buffer. */
+#define SEED		1
 /* Between two readings, in us: while page tables are read, none is replaced. */
 #define READ_PAUSE	20000
 /* How often to map for leaves that have to replace tables. */
 #define MAX_TRIES	500
 
-/**
- * struct shared - what the test tells its readers, and they tell it
- * @stop: they are to end
- * @kva: kernel address of what is looked at, written before @bytes
- * @bytes: its size, or 0 if there is nothing yet
- * @readings: how often each has read all that it reads
- */
+/* What the test tells its readers, and they tell it. */
 struct shared {
 	bool stop;
-	__u64 kva;
-	size_t bytes;
-	unsigned long readings[];
+	__u64 kva;			/* what is looked at, written before @bytes */
+	size_t bytes;			/* its size, or 0 if there is nothing yet */
+	unsigned long readings[];	/* how often each has read all that it reads */
 };
 
 /* Reads all of @file. */
@@ -69,23 +61,9 @@ static int read_all(const char *file)
 	return n;
 }
 
-static int read_page_tables(const struct shared *shared)
+static bool has_seed(const __u64 *words, size_t nr, size_t first)
 {
-	/* The names on x86, and elsewhere. */
-	if (!read_all("/sys/kernel/debug/page_tables/kernel"))
-		return 0;
-	return read_all("/sys/kernel/debug/kernel_page_tables");
-}
-
-/* Walks all of the kernel's tables as well, for pages that can be written and run. */
-static int read_wx_check(const struct shared *shared)
-{
-	return read_all("/sys/kernel/debug/check_wx_pages");
-}
-
-static int read_vmallocinfo(const struct shared *shared)
-{
-	return read_all("/proc/vmallocinfo");
+	return first_not_pattern(words, nr, SEED, first) == nr;
 }
 
 /* Where in /proc/kcore @kva is, -1 if nowhere. */
@@ -109,12 +87,11 @@ static off_t kcore_offset(int fd, __u64 kva)
 	return -1;
 }
 
-/* Calls @use with each piece of [@kva, @kva + @bytes). */
-static int read_kcore_range(__u64 kva, __u64 bytes, bool (*use)(const __u64 *words,
-								size_t nr, size_t first))
+/* Reads [@kva, @kva + @bytes); with @check, it has to be the pattern of SEED. */
+static int read_kcore_range(__u64 kva, __u64 bytes, bool check)
 {
 	static __u64 buf[READ_BYTES / sizeof(__u64)];
-	const int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	const int fd = open(KCORE, O_RDONLY | O_CLOEXEC);
 	off_t at;
 
 	if (fd < 0)
@@ -123,7 +100,7 @@ static int read_kcore_range(__u64 kva, __u64 bytes, bool (*use)(const __u64 *wor
 	for (__u64 done = 0; at >= 0 && done < bytes; done += sizeof(buf)) {
 		if (pread(fd, buf, sizeof(buf), at + done) != sizeof(buf)) {
 			at = -1;
-		} else if (use && !use(buf, READ_BYTES / sizeof(__u64), done / sizeof(__u64))) {
+		} else if (check && !has_seed(buf, ARRAY_SIZE(buf), done / sizeof(*buf))) {
 			errno = EILSEQ;
 			at = -1;
 		}
@@ -137,21 +114,29 @@ static int read_kcore(const struct shared *shared)
 	const size_t bytes = __atomic_load_n(&shared->bytes, __ATOMIC_ACQUIRE);
 
 	if (!bytes)
-		return access("/proc/kcore", R_OK);
-	return read_kcore_range(shared->kva, bytes, NULL);
+		return access(KCORE, R_OK);
+	return read_kcore_range(shared->kva, bytes, false);
 }
 
-static const struct {
-	const char *name;
-	int (*read)(const struct shared *shared);
-} readers[] = {
-	{ "page tables", read_page_tables },
-	{ "check of W^X", read_wx_check },
-	{ "/proc/kcore", read_kcore },
-	{ "/proc/vmallocinfo", read_vmallocinfo },
+/* The second name is that of other architectures. */
+static const char * const readers[][2] = {
+	{ "/sys/kernel/debug/page_tables/kernel", "/sys/kernel/debug/kernel_page_tables" },
+	/* Walks all of the kernel's tables as well, for pages that can be written and run. */
+	{ "/sys/kernel/debug/check_wx_pages" },
+	{ KCORE },
+	{ "/proc/vmallocinfo" },
 };
 
 #define NR_READERS	ARRAY_SIZE(readers)
+
+static int read_once(size_t i, const struct shared *shared)
+{
+	if (!strcmp(readers[i][0], KCORE))
+		return read_kcore(shared);
+	if (!read_all(readers[i][0]))
+		return 0;
+	return readers[i][1] ? read_all(readers[i][1]) : -1;
+}
 
 /* Ends with 0, or with an errno: ENOENT if this kernel does not have it. */
 static pid_t start_reader(struct shared *shared, size_t i)
@@ -162,7 +147,7 @@ static pid_t start_reader(struct shared *shared, size_t i)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
-		if (readers[i].read(shared))
+		if (read_once(i, shared))
 			_exit(errno ?: EIO);
 		__atomic_fetch_add(&shared->readings[i], 1, __ATOMIC_RELAXED);
 		usleep(READ_PAUSE);
@@ -285,9 +270,8 @@ FIXTURE_VARIANT_ADD(mapping, with_readers) { .with_readers = true };
 
 FIXTURE_SETUP(mapping)
 {
-	const char *missing;
+	const char *missing = open_both(&self->heap, &self->test);
 
-	missing = open_both(&self->heap, &self->test);
 	if (missing)
 		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->shared = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
@@ -297,9 +281,8 @@ FIXTURE_SETUP(mapping)
 	self->dmabuf = heap_alloc(self->heap, self->bytes);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
-	self->map = mmap(NULL, self->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 self->dmabuf, 0);
-	ASSERT_NE(MAP_FAILED, self->map);
+	self->map = map_dmabuf(self->dmabuf, self->bytes);
+	ASSERT_NE(NULL, self->map);
 	for (size_t i = 0; variant->with_readers && i < NR_READERS; i++) {
 		self->readers[i] = start_reader(self->shared, i);
 		ASSERT_LT(0, self->readers[i]);
@@ -313,18 +296,18 @@ FIXTURE_TEARDOWN(mapping)
 	wait_for_readers(self->shared, self->readers);
 	__atomic_store_n(&self->shared->stop, true, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < NR_READERS; i++) {
-		int status = 0;
+		int status;
 
 		if (self->readers[i] <= 0)
 			continue;
-		EXPECT_EQ(self->readers[i], waitpid(self->readers[i], &status, 0));
+		status = wait_child(self->readers[i]);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == ENOENT) {
-			TH_LOG("this kernel has no %s", readers[i].name);
+			TH_LOG("this kernel has no %s", readers[i][0]);
 			continue;
 		}
 		EXPECT_EQ(0, status)
-			TH_LOG("%s: %s", readers[i].name, strerror(WEXITSTATUS(status)));
-		TH_LOG("%s: read %lu times", readers[i].name, readings(self->shared, i));
+			TH_LOG("%s: %s", readers[i][0], strerror(WEXITSTATUS(status)));
+		TH_LOG("%s: read %lu times", readers[i][0], readings(self->shared, i));
 	}
 	munmap(self->map, self->bytes);
 	close(self->dmabuf);
@@ -389,14 +372,9 @@ static int hold_with_leaves(int test, int dmabuf, struct shared *shared, size_t 
 	return -1;
 }
 
-static bool has_seed_1(const __u64 *words, size_t nr, size_t first)
-{
-	return first_not_pattern(words, nr, 1, first) == nr;
-}
-
 /* The same through the kernel mapping, the device mapping, and /proc/kcore? */
-static bool all_see_seed_1(int test, int dmabuf, const struct shared *shared,
-			   const __u64 *map, struct dmabuf_vmap_result *res)
+static bool all_see_seed(int test, int dmabuf, const struct shared *shared,
+			 const __u64 *map, struct dmabuf_vmap_result *res)
 {
 	const __u64 hash = dmabuf_vmap_test_hash(DMABUF_VMAP_TEST_HASH_INIT, map,
 						 shared->bytes / sizeof(*map));
@@ -404,11 +382,11 @@ static bool all_see_seed_1(int test, int dmabuf, const struct shared *shared,
 	if (vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_LEAVES |
 			   DMABUF_VMAP_TEST_HASH, 0, res))
 		return false;
-	if (read_kcore_range(shared->kva, shared->bytes, has_seed_1) && errno != ENOENT) {
-		printf("# /proc/kcore: %s\n", strerror(errno));
+	if (read_kcore_range(shared->kva, shared->bytes, true) && errno != ENOENT) {
+		printf("# " KCORE ": %s\n", strerror(errno));
 		return false;
 	}
-	return has_seed_1(map, shared->bytes / sizeof(*map), 0) && !res->bad_pages &&
+	return has_seed(map, shared->bytes / sizeof(*map), 0) && !res->bad_pages &&
 	       res->kernel_hash == hash && res->device_hash == hash;
 }
 
@@ -423,9 +401,9 @@ TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 	const size_t pages = self->bytes / page_size();
 	struct dmabuf_vmap_result before, after;
 
-	fill_words(self->map, self->bytes / sizeof(__u64), 1);
+	fill_words(self->map, self->bytes / sizeof(__u64), SEED);
 	ASSERT_EQ(0, hold_with_leaves(self->test, self->dmabuf, self->shared, self->bytes));
-	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &before));
+	EXPECT_TRUE(all_see_seed(self->test, self->dmabuf, self->shared, self->map, &before));
 	TH_LOG("%llu leaves, %llu PTEs", before.pmd_leaves, before.pte_leaves);
 	EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
 
@@ -433,8 +411,8 @@ TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 		TH_LOG("set_memory_ro(): %s", strerror(errno));
 		EXPECT_TRUE(errno == EINVAL || errno == EOPNOTSUPP);
 		EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
-		EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map,
-					   &after));
+		EXPECT_TRUE(all_see_seed(self->test, self->dmabuf, self->shared, self->map,
+					 &after));
 		EXPECT_EQ(before.pmd_leaves, after.pmd_leaves);
 		EXPECT_EQ(before.pte_leaves, after.pte_leaves);
 		EXPECT_EQ(0, unhold_mapping(self->test));
@@ -442,7 +420,7 @@ TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 	}
 	EXPECT_EQ(pages - 1, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
 	EXPECT_EQ(0, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, page, 1));
-	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &after));
+	EXPECT_TRUE(all_see_seed(self->test, self->dmabuf, self->shared, self->map, &after));
 	if (before.pmd_leaves) {
 		EXPECT_EQ(before.pmd_leaves - 1, after.pmd_leaves);
 		EXPECT_EQ(before.pte_leaves + before.pmd_leaf_size / page_size(),
@@ -451,7 +429,7 @@ TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 
 	EXPECT_EQ(1, protect(self->test, DMABUF_VMAP_PROTECT_RW, page, 1));
 	EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
-	EXPECT_TRUE(all_see_seed_1(self->test, self->dmabuf, self->shared, self->map, &after));
+	EXPECT_TRUE(all_see_seed(self->test, self->dmabuf, self->shared, self->map, &after));
 	/* The kernel writes through the split leaf, the user sees it. */
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_FILL, 2, &after));
 	EXPECT_EQ(dmabuf_vmap_test_pattern(2, 0), self->map[0]);
@@ -495,7 +473,7 @@ TEST_F_TIMEOUT(mapping, frees_tables_of_split_leaves, TIME_LIMIT)
 TEST_F_TIMEOUT(mapping, protects_pages_while_others_map, TIME_LIMIT)
 {
 	const pid_t others = fork();
-	int status = -1, rounds = 0;
+	int rounds = 0;
 
 	if (!others) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -507,8 +485,7 @@ TEST_F_TIMEOUT(mapping, protects_pages_while_others_map, TIME_LIMIT)
 			TH_LOG("round %d: %s", rounds, strerror(errno));
 		rounds++;
 	} while (is_alive(others));
-	EXPECT_EQ(others, waitpid(others, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, wait_child(others));
 	TH_LOG("%d rounds", rounds);
 }
 
@@ -639,26 +616,19 @@ FIXTURE(request)
 	int test;
 	int dmabuf;
 	struct dmabuf_vmap_protect protect;
-	struct dmabuf_vmap_replace replace;
 };
 
 FIXTURE_SETUP(request)
 {
-	self->test = open_vmap_test();
-	if (self->test < 0)
-		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
+	const char *missing = open_both(&self->heap, &self->test);
+
+	if (missing)
+		SKIP(return, "%s: %s", missing, strerror(errno));
 	self->dmabuf = heap_alloc(self->heap, 4 * page_size());
 	ASSERT_LE(0, self->dmabuf);
 	self->protect = (struct dmabuf_vmap_protect){
 		.offset = page_size(),
 		.bytes = 3 * page_size(),
-	};
-	self->replace = (struct dmabuf_vmap_replace){
-		.bytes = 2 * page_size(),
-		.rounds = 1,
 	};
 }
 
@@ -696,36 +666,22 @@ TEST_F_TIMEOUT(request, replaces_tables_with_few_flushes, TIME_LIMIT)
 	EXPECT_GE(flushes_allowed(&arg.large), calls.n[0] + calls.n[1]);
 }
 
-static int protect_errno(int test, const struct dmabuf_vmap_protect *arg)
-{
-	struct dmabuf_vmap_protect copy = *arg;
-
-	return ioctl_errno(test, DMABUF_VMAP_TEST_PROTECT, &copy);
-}
-
-static int replace_errno(int test, const struct dmabuf_vmap_replace *arg)
-{
-	struct dmabuf_vmap_replace copy = *arg;
-
-	return ioctl_errno(test, DMABUF_VMAP_TEST_REPLACE, &copy);
-}
-
 TEST_F(request, rejects_protect_without_hold)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 
-	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
+	EXPECT_EQ(ENOENT, ioctl_errno(self->test, DMABUF_VMAP_TEST_PROTECT, &self->protect));
 	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	EXPECT_EQ(3, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 1, 3));
 	EXPECT_EQ(0, unhold_mapping(self->test));
-	EXPECT_EQ(ENOENT, protect_errno(self->test, &self->protect));
+	EXPECT_EQ(ENOENT, ioctl_errno(self->test, DMABUF_VMAP_TEST_PROTECT, &self->protect));
 }
 
 TEST_F(request, rejects_wrong_protect)
 {
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
 	const __u64 page = page_size();
-	const struct dmabuf_vmap_protect wrong[] = {
+	struct dmabuf_vmap_protect wrong[] = {
 		{ .bytes = 0 },
 		{ .bytes = page + 1 },
 		{ .bytes = 5 * page },
@@ -739,7 +695,7 @@ TEST_F(request, rejects_wrong_protect)
 
 	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		EXPECT_EQ(EINVAL, protect_errno(self->test, &wrong[i]))
+		EXPECT_EQ(EINVAL, ioctl_errno(self->test, DMABUF_VMAP_TEST_PROTECT, &wrong[i]))
 			TH_LOG("case %zu", i);
 	}
 	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_PROTECT, NULL));
@@ -764,10 +720,9 @@ TEST_F(request, restores_write_access_on_unhold)
 
 TEST_F(request, replaces_two_pages)
 {
-	struct dmabuf_vmap_replace arg = self->replace;
+	struct dmabuf_vmap_replace arg;
 
-	arg.rounds = 3;
-	ASSERT_EQ(0, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, &arg));
+	ASSERT_EQ(0, replace(self->test, 2 * page_size(), 3, &arg));
 	EXPECT_EQ(1U, arg.small.pte_leaves);
 	EXPECT_EQ(6U, arg.small.pages_checked);
 	EXPECT_EQ(6U, arg.large.pages_checked);
@@ -778,7 +733,7 @@ TEST_F(request, replaces_two_pages)
 TEST_F(request, rejects_wrong_replace)
 {
 	const __u64 page = page_size();
-	const struct dmabuf_vmap_replace wrong[] = {
+	struct dmabuf_vmap_replace wrong[] = {
 		{ .bytes = 0, .rounds = 1 },
 		{ .bytes = page, .rounds = 1 },
 		{ .bytes = 2 * page + 1, .rounds = 1 },
@@ -790,7 +745,7 @@ TEST_F(request, rejects_wrong_replace)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		EXPECT_EQ(EINVAL, replace_errno(self->test, &wrong[i]))
+		EXPECT_EQ(EINVAL, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, &wrong[i]))
 			TH_LOG("case %zu", i);
 	}
 	EXPECT_EQ(EFAULT, ioctl_errno(self->test, DMABUF_VMAP_TEST_REPLACE, NULL));
@@ -798,11 +753,12 @@ TEST_F(request, rejects_wrong_replace)
 
 TEST_F(request, rejects_short_struct)
 {
-	const unsigned long protect = DMABUF_VMAP_TEST_PROTECT - (1UL << _IOC_SIZESHIFT);
-	const unsigned long replace = DMABUF_VMAP_TEST_REPLACE - (1UL << _IOC_SIZESHIFT);
+	struct dmabuf_vmap_replace arg = { .bytes = 2 * page_size(), .rounds = 1 };
 
-	EXPECT_EQ(EINVAL, ioctl_errno(self->test, protect, &self->protect));
-	EXPECT_EQ(EINVAL, ioctl_errno(self->test, replace, &self->replace));
+	EXPECT_EQ(EINVAL, ioctl_of_size_errno(self->test, DMABUF_VMAP_TEST_PROTECT,
+					      sizeof(self->protect) - 1, &self->protect));
+	EXPECT_EQ(EINVAL, ioctl_of_size_errno(self->test, DMABUF_VMAP_TEST_REPLACE,
+					      sizeof(arg) - 1, &arg));
 }
 
 TEST_HARNESS_MAIN
