@@ -6,7 +6,6 @@
  * After every request, good or bad, there are as many descriptors and as many
  * dma-bufs as before.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <sched.h>
 #include <signal.h>
@@ -502,36 +501,21 @@ TEST_F_TIMEOUT(shortage, leaves_memory_for_small_allocations, TIME_LIMIT)
 	EXPECT_TRUE(wait_for_free(before - self->total / 32));
 }
 
-/* A child that has written to @bytes of anonymous memory, and checks them. */
-static pid_t start_user_of_memory(size_t bytes, int *go)
+/* A child that has written to @bytes of anonymous memory; when it goes on, it checks them. */
+static pid_t start_user_of_memory(size_t bytes)
 {
-	int ready[2], check[2];
-	char *map, c = 0;
-	pid_t pid;
+	const pid_t pid = fork();
+	int status;
+	char *map;
 
-	if (pipe(ready) || pipe(check))
-		return -1;
-	pid = fork();
-	if (pid) {
-		close(ready[1]);
-		close(check[0]);
-		*go = check[1];
-		if (read(ready[0], &c, 1) != 1)
-			pid = -1;
-		close(ready[0]);
-		return pid;
-	}
+	if (pid)
+		return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) ? pid : -1;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(ready[0]);
-	close(check[1]);
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		_exit(1);
 	number_pages(map, bytes, 1);
-	if (write(ready[1], &c, 1) != 1)
-		_exit(1);
-	while (read(check[0], &c, 1) < 0)
-		;
+	raise(SIGSTOP);
 	_exit(!is_numbered(map, bytes, 1));
 }
 
@@ -566,13 +550,13 @@ static int swap_off(void)
 TEST_F_TIMEOUT(shortage, swaps_others_out_without_loss, TIME_LIMIT)
 {
 	const size_t bytes = self->total / 8 / page_size() * page_size();
-	int dmabufs[MAX_BUFFERS], n, go;
+	int dmabufs[MAX_BUFFERS], n;
 	long long swapped;
 	pid_t child;
 
 	if (swap_on(self->total / 4))
 		SKIP(return, "no swap space: %s", strerror(errno));
-	child = start_user_of_memory(bytes, &go);
+	child = start_user_of_memory(bytes);
 	ASSERT_LT(0, child);
 	swapped = read_numbers("/proc/vmstat", "pswpout %lld");
 	n = alloc_until_full(self->heap, BUFFER_BYTES, dmabufs, MAX_BUFFERS);
@@ -580,7 +564,7 @@ TEST_F_TIMEOUT(shortage, swaps_others_out_without_loss, TIME_LIMIT)
 	close_buffers(dmabufs, n);
 	EXPECT_LT(0, swapped)
 		TH_LOG("%d buffers, and nothing was swapped out", n);
-	close(go);
+	kill(child, SIGCONT);
 	EXPECT_EQ(0, wait_child(child));
 	EXPECT_EQ(0, swap_off())
 		TH_LOG("%s", strerror(errno));

@@ -6,7 +6,6 @@
  * The pages of a buffer are numbered.  All but what is said of leaves holds for every
  * heap, so the tests run with the stock heap as well.
  */
-#define _GNU_SOURCE
 #include <linux/io_uring.h>
 #include <linux/mman.h>
 #include <linux/userfaultfd.h>
@@ -505,20 +504,16 @@ TEST_F(mapping, of_other_processes_agrees)
 
 TEST_F(mapping, stays_when_the_parent_goes_on_to_write)
 {
-	int ends[2];
-	pid_t child;
-	char byte;
+	const pid_t child = fork();
+	int status;
 
-	ASSERT_EQ(0, pipe(ends));
-	child = fork();
 	if (!child) {
-		close(ends[1]);
-		_exit(read(ends[0], &byte, 1) ||
-		      *first_word(self->map, 600) != 1600);
+		raise(SIGSTOP);
+		_exit(*first_word(self->map, 600) != 1600);
 	}
+	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
 	*first_word(self->map, 600) = 1600;
-	close(ends[0]);
-	close(ends[1]);
+	kill(child, SIGCONT);
 	EXPECT_EQ(0, wait_child(child));
 	*first_word(self->map, 600) = 600;
 }
@@ -1094,22 +1089,14 @@ TEST_F(mapping, is_written_after_dirty_bits_were_cleared)
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
 
-/**
- * struct worker - a thread that uses a part of a mapping
- * @thread: the thread
- * @map: its part
- * @first: number of the first page there
- * @pages: how many there are
- * @stop: it is to end
- * @ok: all of its pages are its own
- */
+/* A thread that uses a part of a mapping. */
 struct worker {
 	pthread_t thread;
-	char *map;
-	size_t first;
+	char *map;		/* its part */
+	size_t first;		/* number of the first page there */
 	size_t pages;
 	bool stop;
-	bool ok;
+	bool ok;		/* all pages were its own */
 };
 
 static void check_pages(struct worker *w)
