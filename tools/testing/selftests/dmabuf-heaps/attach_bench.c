@@ -3,9 +3,6 @@
  * What it takes to map a buffer of the system heap for a device behind an IOMMU, in
  * memory as it is after boot.  heap_frag says the same of memory in pieces.
  */
-#define _GNU_SOURCE
-#include <stdlib.h>
-
 #include "heap_util.h"
 
 #define BUFFER_BYTES	(128 * MIB)

@@ -8,7 +8,6 @@
  * Nothing here depends on vmap_sg().  What others reported, see
  * Documentation/vmap/reports.rst.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 
 #include "drm_util.h"

@@ -3,7 +3,6 @@
  * Users of dma_buf_vmap() that meet at one buffer, and users that are killed:
  * they share one kernel mapping, and leave nothing behind.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -279,7 +278,7 @@ FIXTURE_TEARDOWN(killed)
 /* Returns how the loop ended, as waitpid() has it, -1 on error. */
 static int kill_loop(int (*loop)(int ready), int us)
 {
-	int fds[2], status = -1;
+	int fds[2];
 	pid_t child;
 	char c;
 
@@ -292,9 +291,7 @@ static int kill_loop(int (*loop)(int ready), int us)
 	if (child > 0 && read(fds[0], &c, 1) == 1)
 		usleep(us);
 	close(fds[0]);
-	if (child < 0 || kill(child, SIGKILL) || waitpid(child, &status, 0) != child)
-		return -1;
-	return status;
+	return child < 0 || kill(child, SIGKILL) ? -1 : wait_child(child);
 }
 
 TEST_F_TIMEOUT(killed, leaves_nothing_behind, TIME_LIMIT)

@@ -11,31 +11,21 @@
 
 #include "trace_util.h"
 
-/**
- * struct vkms - vkms, opened, as a user that shows a buffer on a plane
- * @user: maps and unmaps @fb
- * @fd: the device
- * @crtc: its CRTC
- * @plane: the primary plane of it
- * @writeback: the writeback connector
- * @fb: what is shown
- * @on: atomic request that shows @fb
- * @off: atomic request that does not
- */
+/* vkms, opened, as a user that shows a buffer on a plane. */
 struct vkms {
-	struct user user;
+	struct user user;		/* maps and unmaps @fb */
 	int fd;
 	__u32 crtc;
-	__u32 plane;
-	__u32 writeback;
+	__u32 plane;			/* the primary one */
+	__u32 writeback;		/* a connector */
 	struct vkms_fb {
 		__u32 id;
 		__u32 handle;
 		__u32 width;
 		__u32 height;
 	} fb;
-	drmModeAtomicReqPtr on;
-	drmModeAtomicReqPtr off;
+	drmModeAtomicReqPtr on;		/* shows @fb */
+	drmModeAtomicReqPtr off;	/* does not */
 };
 
 extern const struct user vkms_atomic, vkms_legacy;

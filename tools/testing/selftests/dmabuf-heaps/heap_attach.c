@@ -6,9 +6,6 @@
  * The kernel side is DMABUF_VMAP_TEST_ATTACH.  To see that any size can be bounced,
  * boot with swiotlb=force.  Without it the sizes are mapped unbounced.
  */
-#define _GNU_SOURCE
-#include <stdbool.h>
-
 #include <drm/drm.h>
 
 #include "heap_util.h"

@@ -3,7 +3,6 @@
  * Memory cgroups: with dma_heap.mem_accounting=1 the cgroup of the allocating task is
  * charged for a buffer.  Without it no cgroup is charged.
  */
-#define _GNU_SOURCE
 #include <sys/stat.h>
 
 #include "heap_util.h"

@@ -6,7 +6,6 @@
  * descriptors that they close.  The kernel survives, answers each with an error
  * that user space may see, and everything is gone in the end.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <pthread.h>
 #include <sys/syscall.h>

@@ -7,7 +7,6 @@
  * The guest is a few instructions on x86, in 32 bits without paging.  They add up the
  * first words of all pages and count up the fifth words.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 
 #include <linux/kvm.h>

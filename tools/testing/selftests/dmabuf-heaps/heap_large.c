@@ -5,7 +5,6 @@
  *
  * A buffer is alone in memory, and takes what half the memory of the machine can be.
  */
-#define _GNU_SOURCE
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 

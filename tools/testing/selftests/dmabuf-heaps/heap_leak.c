@@ -3,7 +3,6 @@
  * Buffers of the system heap, made, used and released by four threads, many
  * times: each is zero, none shares a page with another, and no page is lost.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>

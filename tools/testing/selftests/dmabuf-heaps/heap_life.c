@@ -11,12 +11,8 @@
  * A heap that keeps nothing has the same rows.  What its thread takes to zero the
  * memory of a buffer is a row as well.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "heap_util.h"
@@ -180,17 +176,13 @@ static void print_rows(size_t bytes, unsigned long rounds)
 static unsigned long parse_rounds(int argc, char **argv)
 {
 	unsigned long rounds = DEFAULT_ROUNDS;
-	char *end = "";
 	int opt;
 
-	while ((opt = getopt(argc, argv, "r:")) == 'r') {
-		rounds = strtoul(optarg, &end, 10);
-		if (*end || *optarg < '0' || *optarg > '9' || !rounds || rounds > MAX_ROUNDS)
-			break;
-	}
+	while ((opt = getopt(argc, argv, "r:")) == 'r')
+		rounds = parse_number("ROUNDS", optarg, 1, MAX_ROUNDS);
 	if (opt == -1 && optind == argc)
 		return rounds;
-	fprintf(stderr, "Usage: heap_life [-r ROUNDS], 1 to %d\n", MAX_ROUNDS);
+	fprintf(stderr, "Usage: heap_life [-r ROUNDS]\n");
 	exit(2);
 }
 

@@ -11,7 +11,6 @@
  *
  * The seed alone decides what a thread does, so the same seed repeats it.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <linux/perf_event.h>
 #include <pthread.h>

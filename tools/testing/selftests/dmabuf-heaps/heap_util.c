@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <limits.h>
 #include <sched.h>
@@ -622,16 +621,11 @@ static void use_types(char *line, void *data)
 	}
 }
 
-/**
- * struct owner - a stack of calls that allocated pages, and their number
- * @allocated: the last line was of the page allocator
- * @is_heap: it was the heap that called it, not a slab or an array of the heap
- * @pages: of the heap, in all
- */
+/* Stacks of calls that allocated pages, and the number of these. */
 struct owner {
-	bool allocated;
-	bool is_heap;
-	long long pages;
+	bool allocated;		/* the last line was of the page allocator */
+	bool is_heap;		/* and the heap called it, not a slab or an array of the heap */
+	long long pages;	/* of the heap, in all */
 };
 
 static void use_owner(char *line, void *data)

@@ -109,28 +109,17 @@ __u64 pattern_hash(size_t nr, __u64 seed);
 void number_pages(void *map, size_t bytes, __u64 first);
 bool is_numbered(const void *map, size_t bytes, __u64 first);
 
-/**
- * struct pool - the pool of the system heap, in bytes, all zero if there is none
- * @total: it has
- * @dirty: it has, and has still to zero
- * @clean: it has, and has zeroed
- * @kept: was put into it
- * @took_clean: was taken for buffers, of what was clean
- * @took_dirty: was taken for buffers, and zeroed for them
- * @missed: was taken for buffers from elsewhere
- * @zeroed: was zeroed in the background
- * @gave_back: went back, unused
- */
+/* The pool of the system heap, in bytes, all zero if there is none. */
 struct pool {
 	__u64 total;
-	__u64 dirty;
-	__u64 clean;
-	__u64 kept;
-	__u64 took_clean;
-	__u64 took_dirty;
-	__u64 missed;
-	__u64 zeroed;
-	__u64 gave_back;
+	__u64 dirty;		/* of it, still to zero */
+	__u64 clean;		/* of it, zeroed */
+	__u64 kept;		/* was put into it */
+	__u64 took_clean;	/* was taken for buffers, of what was clean */
+	__u64 took_dirty;	/* was taken for buffers, and zeroed for them */
+	__u64 missed;		/* was taken for buffers from elsewhere */
+	__u64 zeroed;		/* was zeroed in the background */
+	__u64 gave_back;	/* went back, unused */
 };
 
 struct pool read_pool(void);
@@ -140,28 +129,21 @@ void restore_pool_max(void);
 void empty_pool(void);
 bool wait_for_clean_pool(void);
 
-/**
- * struct memory - where the pages of this machine are, to see whether some are lost
- * @free: free, in the lists of CPUs as well
- * @counted: in use, and counted in /proc/meminfo
- * @uncounted: all others
- * @by_size: free, as /proc/buddyinfo has it, or with a CPU
- * @by_type: free, as /proc/pagetypeinfo has it, or with a CPU
- * @top: free, in blocks of TOP_ORDER and more
- * @buffers: taken by the system heap for buffers, where page_owner is on; else -1
+/*
+ * Where the pages of this machine are, to see whether some are lost.
  *
  * Free memory is not the same after a test: pages went to slabs, page tables and the
  * like, and are counted there.  Blocks are in other pieces.  Only pages that are
  * neither free nor counted anywhere can be compared.
  */
 struct memory {
-	long long free;
-	long long counted;
-	long long uncounted;
-	long long by_size;
-	long long by_type;
-	long long top;
-	long long buffers;
+	long long free;		/* in the lists of CPUs as well */
+	long long counted;	/* in use, and counted in /proc/meminfo */
+	long long uncounted;	/* all others */
+	long long by_size;	/* free, as /proc/buddyinfo has it, or with a CPU */
+	long long by_type;	/* free, as /proc/pagetypeinfo has it, or with a CPU */
+	long long top;		/* free, in blocks of TOP_ORDER and more */
+	long long buffers;	/* of the system heap, if page_owner is on; else -1 */
 };
 
 __u64 free_bytes(void);

@@ -3,7 +3,6 @@
  * A stream through dma-bufs alone: vivid draws its test pattern into them,
  * vicodec encodes it and decodes it again, all through their kernel mappings.
  */
-#define _GNU_SOURCE
 #include "v4l2_util.h"
 #include "../kselftest_harness.h"
 

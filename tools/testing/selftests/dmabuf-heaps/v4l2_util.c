@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#define _GNU_SOURCE
 #include <poll.h>
-#include <sys/wait.h>
 
 #include "v4l2_util.h"
 
@@ -35,15 +33,12 @@ const struct v4l2_node decoder = {
 static int spawn(char *const argv[])
 {
 	const pid_t child = fork();
-	int status = -1;
 
 	if (!child) {
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return -1;
-	return status ? -1 : 0;
+	return wait_child(child) ? -1 : 0;
 }
 
 /*

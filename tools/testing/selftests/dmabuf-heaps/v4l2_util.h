@@ -21,38 +21,23 @@
 #define CAPTURE		V4L2_BUF_TYPE_VIDEO_CAPTURE
 #define OUTPUT		V4L2_BUF_TYPE_VIDEO_OUTPUT
 
-/**
- * struct v4l2_node - which of the device nodes
- * @driver: as VIDIOC_QUERYCAP has it
- * @bus: and its bus_info, NULL for any
- * @caps: what it must be able to, V4L2_CAP_*
- * @type: the queue that @fourcc is about
- * @fourcc: the first format of that queue, 0 for any
- */
+/* Which of the device nodes. */
 struct v4l2_node {
-	const char *driver;
-	const char *bus;
-	__u32 caps;
-	__u32 type;
-	__u32 fourcc;
+	const char *driver;		/* as VIDIOC_QUERYCAP has it */
+	const char *bus;		/* its bus_info, NULL for any */
+	__u32 caps;			/* what it must be able to, V4L2_CAP_* */
+	__u32 type;			/* the queue that @fourcc is about */
+	__u32 fourcc;			/* the first format of that queue, 0 for any */
 };
 
-/**
- * struct v4l2 - a queue of a driver, as a user that prepares a buffer
- * @user: maps and unmaps @dmabuf
- * @fd: the device
- * @type: the queue
- * @dmabuf: what is prepared
- * @bytes: its size
- * @used: bytes of a frame
- */
+/* A queue of a driver, as a user that prepares a buffer. */
 struct v4l2 {
-	struct user user;
+	struct user user;		/* maps and unmaps @dmabuf */
 	int fd;
 	__u32 type;
 	int dmabuf;
 	size_t bytes;
-	__u32 used;
+	__u32 used;			/* bytes of a frame */
 };
 
 /* A queue that streams, and its buffers, mapped and full of FILLER. */

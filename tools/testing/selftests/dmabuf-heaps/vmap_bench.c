@@ -5,13 +5,8 @@
  * allocated, of memory that the heap has not kept: see heap_life.c.
  * vmap and vunmap are those of an in-kernel user, DMABUF_VMAP_TEST.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "heap_util.h"
 #include "../kselftest.h"
@@ -23,17 +18,11 @@ static const char * const default_sizes[] = {
 	"4096", "65536", "1048576", "8388608", "134217728",
 };
 
-/**
- * struct bench - what all rounds share
- * @heap: the system heap
- * @test: the in-kernel test user
- * @rounds: rounds per size
- * @ns: times, @rounds for each operation
- */
+/* What all rounds share. */
 struct bench {
 	int heap;
 	int test;
-	unsigned long rounds;
+	unsigned long rounds;		/* per size */
 	__u64 *ns[NR_OPS];
 };
 

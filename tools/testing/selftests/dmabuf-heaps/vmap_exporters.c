@@ -5,7 +5,6 @@
  *
  * Prints times as vmap_bench does.  128 MiB of CMA take cma=256M on the command line.
  */
-#define _GNU_SOURCE
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 

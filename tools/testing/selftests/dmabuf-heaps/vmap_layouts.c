@@ -5,11 +5,7 @@
  * the kernel, by DMABUF_VMAP_TEST_LAYOUT; no heap has a part in it.  What ioremap()
  * and vmalloc_huge() do to map a block is measured as well.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "heap_util.h"
 #include "../kselftest.h"
@@ -20,24 +16,14 @@
 /* Of short runs, less what makes no whole one. */
 #define RUNS_BYTES	8388608
 
-/**
- * struct layout - a physical layout
- * @name: its name in the output and on the command line
- * @order: DMABUF_VMAP_LAYOUT_*
- * @block: bytes in a block, 0 for a page
- * @bytes: how much is mapped, in place of the size asked for, or 0
- * @pages: pages in a run, in place of @block; the runs are in RUNS_BYTES at most
- * @skip: pages before the first block
- * @one_block: for the entries that map nothing else, not for the others
- */
 struct layout {
 	const char *name;
-	__u32 order;
-	size_t block;
-	size_t bytes;
-	unsigned int pages;
-	unsigned int skip;
-	bool one_block;
+	__u32 order;			/* DMABUF_VMAP_LAYOUT_* */
+	size_t block;			/* bytes in a block, 0 for a page */
+	size_t bytes;			/* that are mapped, if not those asked for */
+	unsigned int pages;		/* in a run, in place of @block, see RUNS_BYTES */
+	unsigned int skip;		/* pages before the first block */
+	bool one_block;			/* for the entries that map nothing else */
 };
 
 static const struct layout layouts[] = {
@@ -95,26 +81,16 @@ static const struct { const char *name; __u32 value; } entries[] = {
 	{ "vmalloc", DMABUF_VMAP_ENTRY_VMALLOC },
 };
 
-/**
- * struct bench - what all measurements share
- * @test: the in-kernel test user
- * @sizes: how much is mapped, one after the other
- * @nr_sizes: number of @sizes
- * @bytes: the one of @sizes that is measured
- * @rounds: rounds of each measurement
- * @entry: name of the only entry to measure, NULL for all
- * @times: the times of the rounds, as the kernel writes them
- * @ns: room to sort @rounds of them
- */
+/* What all measurements share. */
 struct bench {
 	int test;
-	size_t sizes[MAX_SIZES];
+	size_t sizes[MAX_SIZES];	/* how much is mapped, one after the other */
 	size_t nr_sizes;
-	size_t bytes;
+	size_t bytes;			/* the one that is measured */
 	unsigned long rounds;
-	const char *entry;
-	struct dmabuf_vmap_round *times;
-	__u64 *ns;
+	const char *entry;		/* the only one to measure, NULL for all */
+	struct dmabuf_vmap_round *times; /* as the kernel writes them */
+	__u64 *ns;			/* room to sort them */
 };
 
 static void print_usage(FILE *to)

@@ -6,7 +6,6 @@
  *
  * Nothing here depends on vmap_sg().
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <sys/socket.h>
@@ -28,18 +27,11 @@
 /* Memory of user space, of small pages or of large ones. */
 enum memory_kind { SMALL, THP, HUGETLB };
 
-/**
- * struct user_memory - memory of a process
- * @map: all of it, NULL if there is none
- * @all: its size
- * @start: what is used, aligned for a large page, and so many pages later
- * @huge_pages: huge pages that there were before, -1 if that has not changed
- */
 struct user_memory {
-	void *map;
+	void *map;		/* all of it, NULL if there is none */
 	size_t all;
-	char *start;
-	long long huge_pages;
+	char *start;		/* what is used, some pages after a multiple of a leaf */
+	long long huge_pages;	/* that there were before, -1 if that has not changed */
 };
 
 static size_t leaf_bytes(void)
