@@ -221,43 +221,44 @@ static unsigned long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned lo
 }
 
 /*
- * Stop at an entry that crosses @end, or that ends in a block of PTEs which it may
- * begin: it is mapped as an extent, together with what follows.
+ * Stop at an entry that crosses @end, or that ends in a block of PTEs which it
+ * begins: it is mapped as an extent, together with what follows.  A chain entry has
+ * no length.
  */
 static noinline unsigned long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long end,
 					   pgprot_t prot, struct vmap_walk *w)
 {
-	pte_t *const first = pte, *const stop = pte + PFN_DOWN(end - start);
 	const unsigned long block = vmap_pte_block(w);
 	struct scatterlist *sg = w->sg;
+	unsigned long addr = start;
 
-	for (; pte != stop; sg++) {
-		const unsigned long addr = start + (pte - first) * PAGE_SIZE;
-		unsigned long next, nr_pages;
+	for (; addr != end; sg++) {
+		unsigned long next, nr;
+		phys_addr_t phys;
 
-		if (likely(!sg_is_chain(sg) && sg->length == PAGE_SIZE &&
-			   (block == PAGE_SIZE || !IS_ALIGNED(addr, block)))) {
+		if (likely(sg->length == PAGE_SIZE &&
+			   (block == PAGE_SIZE || !IS_ALIGNED(addr | sg_phys(sg), block)))) {
 			if (WARN_ON(!arch_vmap_set_ptes(pte, addr, sg_phys(sg), prot, 1, 0)))
 				return -EBUSY;
 			pte++;
+			addr += PAGE_SIZE;
 			continue;
 		}
 		if (sg_is_chain(sg))
 			sg = sg_chain_ptr(sg);
-		nr_pages = PFN_DOWN(sg->length);
-		next = addr + sg->length;
-		if (nr_pages > stop - pte ||
-		    (!IS_ALIGNED(next, block) && ALIGN_DOWN(next, block) >= addr))
+		phys = sg_phys(sg);
+		nr = PFN_DOWN(sg->length);
+		next = addr + (nr << PAGE_SHIFT);
+		if (next > end || (!IS_ALIGNED(next, block) && ALIGN_DOWN(next, block) >= addr &&
+				   IS_ALIGNED(phys - addr, block)))
 			break;
-		if (WARN_ON(arch_vmap_set_ptes(pte, addr, sg_phys(sg), prot, nr_pages,
-					       w->max_shift) != nr_pages))
+		if (WARN_ON(arch_vmap_set_ptes(pte, addr, phys, prot, nr, w->max_shift) != nr))
 			return -EBUSY;
-		pte += nr_pages;
+		pte += nr;
+		addr = next;
 	}
 	w->sg = sg;
-	if (pte == first)
-		return vmap_fill_extent(pte, start, end, prot, w);
-	return start + (pte - first) * PAGE_SIZE;
+	return addr == start ? vmap_fill_extent(pte, start, end, prot, w) : addr;
 }
 
 static int vmap_pte_range(pmd_t *pmd, unsigned long addr, unsigned long end,
