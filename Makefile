@@ -4,10 +4,10 @@
 # Documentation/vmap/harness.rst.
 
 # Of the user, and steps of these
+STEP_TARGETS := plan packages fetch overlay config kernels modules kselftest initramfs
 TARGETS := all help check check-all check-archs check-clients check-release check-series \
 	check-shapes bench compare native users soak coverage shell remote artifacts docs \
-	series lint clean distclean \
-	plan packages fetch overlay config kernels modules kselftest initramfs
+	series lint clean distclean $(STEP_TARGETS)
 .PHONY: $(TARGETS) FORCE
 
 # Every step is in order, and each uses all CPUs itself.
@@ -53,6 +53,16 @@ KNOWN_TEST := kunit host failed drivers/dma-buf:udmabuf $(addprefix dmabuf-heaps
 KNOWN_CHECKED := $(foreach k,$(KNOWN_KERNEL),$(KNOWN_ARCH:%=$k-%))
 KNOWN_SHAPES = $(shell awk -F '[ |]+' '/^[^\#]/ && ($$2 == "-" || $$2 == "$(ARCH)") { print $$1 }' scripts/check/shapes.list)
 KNOWN_ALSO := lint check-series clients shapes $(KNOWN_FLAVOURS)
+KNOWN_STEPS := bench kselftest
+# Targets that look at a variable; others would do what was not asked for
+FOR_TEST := check check-all
+FOR_ARGS := check
+FOR_FLAVOURS := check check-all soak
+FOR_SHAPES := check-shapes
+FOR_MACHINES := check-archs
+FOR_MINUTES := soak
+FOR_DEVICE := remote
+FOR_STOCK := shell soak remote artifacts
 
 # one-of NAME: a variable has one of its known values
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
@@ -66,8 +76,12 @@ BAD_IN_PATH := : ' " % ~ \# $$
 one-path = $(if $(strip $(filter-out 1,$(words $1)) $(foreach c,$(BAD_IN_PATH),$(findstring $c,$1))), \
 	$(error $2 a path without spaces and any of $(BAD_IN_PATH)))
 
-# nearest WORD NAMES: those that are most like it
-nearest = $(shell printf '%s\n' $2 | awk -v word='$(subst ','\'',$1)' -f scripts/front/nearest.awk)
+# nearest WORD NAMES: those that are like it, if there are
+nearest = $(addprefix ; nearest: ,$(shell printf '%s\n' $2 | awk -v word='$(subst ','\'',$1)' -f scripts/front/nearest.awk))
+
+# only-for NAME VALUE TARGETS: those, and no other, are to be made
+only-for = $(foreach t,$(filter-out $3 $(STEP_TARGETS),$(or $(MAKECMDGOALS),all)), \
+	$(error $1=$2: not for make $t, but for $3))
 
 # arch-of FLAVOUR: the only one that has it, if so
 arch-of = $(shell sed -n 's/^\#: arch: //p' scripts/build/config/$1.config)
@@ -79,15 +93,15 @@ override KERNEL_SRC :=
 else
 $(call one-path,$(CURDIR),$(CURDIR): clone to)
 $(foreach t,$(filter-out $(TARGETS),$(MAKECMDGOALS)),$(if $(findstring /,$t),, \
-	$(error no target $t; nearest: $(call nearest,$t,$(TARGETS)); make help lists all)))
-ifeq ($(origin KERNEL),file)
+	$(error no target $t$(call nearest,$t,$(TARGETS)); make help lists all)))
 $(if $(filter-out $(KNOWN_KERNEL),$(SERIES_OF_SRC)), \
 	$(error KERNEL_SRC=$(KERNEL_SRC): a tree of $(SERIES_OF_SRC), not of $(KNOWN_KERNEL); see Documentation/vmap/backporting.rst))
-endif
 $(foreach v,KERNEL ARCH ACCEL VARIANT SCOPE V FULL,$(call one-of,$v))
 $(call some-of,FLAVOURS,$(subst -, ,$(FLAVOURS)))
 $(foreach f,$(subst -, ,$(FLAVOURS)),$(foreach a,$(filter-out $(ARCH),$(call arch-of,$f)), \
 	$(error FLAVOURS=$(FLAVOURS): $f is only for ARCH=$a)))
+$(foreach f,$(FLAVOURS),$(if $(filter $(words $(subst -, ,$f)),$(words $(sort $(subst 64k,16k,$(subst -, ,$f))))),, \
+	$(error FLAVOURS=$f: names a flavour, or a size of pages, twice)))
 $(if $(SHAPES),$(call some-of,SHAPES,$(SHAPES)))
 $(call some-of,CHECKED,$(or $(CHECKED),none))
 $(call some-of,ALSO,$(filter $(KNOWN_ALSO),$(ALSO)) $(subst -, ,$(filter-out $(KNOWN_ALSO),$(ALSO))))
@@ -95,10 +109,22 @@ $(if $(filter rfc,$(VARIANT)),$(if $(wildcard patches/$(KERNEL)/rfc),, \
 	$(error VARIANT=rfc: there is none for KERNEL=$(KERNEL))))
 $(call one-path,$(OUT),OUT=$(OUT): name)
 $(if $(KERNEL_SRC),$(call one-path,$(KERNEL_SRC),KERNEL_SRC=$(KERNEL_SRC): move it to))
+$(foreach v,TEST ARGS FLAVOURS SHAPES MACHINES MINUTES DEVICE,$(if $(findstring command,$(origin $v)), \
+	$(if $($v),$(call only-for,$v,$($v),$(FOR_$v)))))
+$(if $(filter stock,$(VARIANT)),$(call only-for,VARIANT,stock,$(FOR_STOCK)))
+ifneq ($(filter remote,$(MAKECMDGOALS)),)
+$(if $(filter adb adb:% ssh:% serial:%,$(DEVICE)),, \
+	$(error DEVICE=$(DEVICE): not ssh:[USER@]HOST, adb[:SERIAL] or serial:LINE))
+$(call some-of,STEPS,$(STEPS))
+endif
+ifneq ($(filter soak,$(MAKECMDGOALS)),)
+$(if $(shell echo '$(MINUTES)' | grep -xE '[1-9][0-9]{0,3}'),, \
+	$(error MINUTES=$(MINUTES): not a number from 1 to 9999))
+endif
 # A program is also known without its collection
 FOUND_TEST := $(or $(filter $(TEST),$(KNOWN_TEST)),$(filter %:$(TEST),$(KNOWN_TEST)))
 $(if $(TEST),$(if $(filter-out 1,$(words $(TEST)) $(words $(FOUND_TEST))), \
-	$(error TEST=$(TEST): no such test; nearest: $(call nearest,$(TEST),$(KNOWN_TEST)))))
+	$(error TEST=$(TEST): no such test$(or $(call nearest,$(TEST),$(KNOWN_TEST)),; there are $(KNOWN_TEST)))))
 override TEST := $(FOUND_TEST)
 $(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): of which program? TEST=PROGRAM says)))
 ifeq ($(abspath $(OUT)),/)

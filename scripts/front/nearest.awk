@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# nearest.awk -v word=WORD: of the names on standard input, the three that are most
-# like it.  A name may be given without what is before its colon.
+# nearest.awk -v word=WORD: of the names on standard input, up to three that are most
+# like it: one letter in three may be another.  A name may be given without what is before its colon.
 
 function smallest(a, b, c) {
 	return a < b ? (a < c ? a : c) : (b < c ? b : c)
@@ -9,7 +9,7 @@ function smallest(a, b, c) {
 # distance: how many letters must be changed, put in or taken out (Levenshtein, 1965);
 # a part of the name is nearer than any change
 function distance(name,    i, j, left, above, row) {
-	if (index(name, word))
+	if (length(word) > 2 && index(name, word))
 		return 0
 	for (j = 0; j <= length(name); j++)
 		row[j] = j
@@ -37,7 +37,7 @@ function distance(name,    i, j, left, above, row) {
 }
 
 END {
-	for (d = 0; d < 100; d++)
+	for (d = 0; d <= (length(word) + 1) / 3; d++)
 		for (i = 1; i <= NR; i++)
 			if (of[i] == d && count++ < 3)
 				printf "%s%s", (count == 1 ? "" : " "), name[i]

@@ -14,7 +14,7 @@ set -eu
 
 # rows FILE: key and median, separated by a tab
 rows() {
-	jq -r 'if .schema == "vmap-results" and .version == 1 then .results[] else error("not") end |
+	jq -nr 'input | if .schema == "vmap-results" and .version == 1 then .results[] else error("not") end |
 		["\(.mode) \(.variant) \(.user) \(.layout) \(.op) \(.bytes)", .median] | @tsv' \
 		"$1" 2>/dev/null || die "$1: not a results.json of version 1"
 }

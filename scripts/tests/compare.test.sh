@@ -45,6 +45,9 @@ check "nothing in common" fails_with '^compare: 0 figures in both, 0 .*, 5 only 
 echo '{ "schema": "vmap-results", "version": 2, "results": [] }' >new.json
 check "another version" refuses '^compare: new.json: not a results.json of version 1$' compare
 rm new.json
+: >new.json
+check "an empty file" refuses '^compare: new.json: not a results.json of version 1$' compare
+rm new.json
 check "a file that is not there" refuses '^compare: new.json: cannot be read$' compare
 cp old.json new.json
 check "a bound that is none" refuses '^compare: BOUND=x: not a percentage$' compare BOUND=x

@@ -55,49 +55,60 @@ test_is() {
 	grep -x "TEST := $1" out >test.out
 }
 
-test_variables() {
-	check "KERNEL=5.10 is refused" refuses 'KERNEL=5.10: not one of 6.12 7.3' front KERNEL=5.10
-	check "an empty KERNEL is refused" refuses 'KERNEL=: not one of' front KERNEL=
-	check "two kernels are refused" refuses 'not one of' front KERNEL='6.12 7.3'
-	check "ARCH=riscv is refused" refuses 'ARCH=riscv: not one of x86_64 arm64' front ARCH=riscv
-	check "ACCEL=hvf is refused" refuses 'ACCEL=hvf: not one of auto tcg kvm' front ACCEL=hvf
-	check "VARIANT=fast is refused" refuses 'VARIANT=fast: not one of' front shell VARIANT=fast
-	check "FLAVOURS=8k is refused" refuses 'FLAVOURS=8k: not some of' front FLAVOURS=8k
-	check "a flavour of another architecture is refused" \
-		refuses 'FLAVOURS=debug 16k-hugetlb: 16k is only for ARCH=arm64' front -n check FLAVOURS='debug 16k-hugetlb'
-	check "TEST=unit is refused" refuses 'TEST=unit: no such test; nearest: kunit ' front check TEST=unit
-	check "a test that is not there is refused" \
-		refuses 'TEST=dmabuf-heaps:vmp: no such test; nearest: dmabuf-heaps:vmap ' front check TEST=dmabuf-heaps:vmp
-	check "names its nearest without the collection" \
-		refuses 'TEST=heap_charg: no such test; nearest: dmabuf-heaps:heap_charge ' front check TEST=heap_charg
-	check "two tests are refused" refuses 'TEST=kunit host: no such' front check TEST='kunit host'
-	check "a shape that is none is refused" refuses 'SHAPES=256m round: not some of swiotlb 256m ' \
-		front -n check-shapes SHAPES='256m round'
-	check "CHECKED=foo is refused" refuses 'CHECKED=foo: not some of 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64' \
-		front -n check-all CHECKED=foo
-	check "an empty CHECKED is refused" refuses 'CHECKED=: not some of' front -n check-all CHECKED=
-	check "ALSO=foo is refused" refuses 'ALSO=lint foo: not some of lint check-series ' \
-		front -n check-all ALSO='lint foo'
-	check "arguments without a program are refused" refuses 'ARGS=-t x: of which program' \
-		front check ARGS='-t x'
-	check "V=2 is refused" refuses 'V=2: not one of 0 1' front V=2
-	check "FULL=yes is refused" refuses 'FULL=yes: not one of 0 1' front -n check-all FULL=yes
-	check "OUT with a quote is refused" refuses "OUT=a'b: name a path without" \
-		make -s -C "$top" OUT="a'b"
-	check "KERNEL_SRC with a quote is refused" refuses "KERNEL_SRC=/a'b: move it" front KERNEL_SRC="/a'b"
-	check "OUT with a % is refused" refuses 'OUT=a%b: name a path without' make -s -C "$top" OUT='a%b'
-	check "OUT with a # is refused" refuses 'OUT=a#b: name a path without' make -s -C "$top" OUT='a#b'
-	check "OUT with a space is refused" refuses 'OUT=a b: name a path without spaces and any of' \
-		make -s -C "$top" OUT='a b'
+# refused: make with these arguments is, and says so
+test_refused() {
+	while IFS='|' read -r args text; do
+		check "make $args is refused" eval "refuses \"\$text\" front -n $args"
+	done <<-'END'
+		KERNEL=5.10|KERNEL=5.10: not one of 6.12 7.3
+		KERNEL=|KERNEL=: not one of
+		KERNEL='6.12 7.3'|not one of
+		ARCH=riscv|ARCH=riscv: not one of x86_64 arm64
+		ACCEL=hvf|ACCEL=hvf: not one of auto tcg kvm
+		shell VARIANT=fast|VARIANT=fast: not one of
+		V=2|V=2: not one of 0 1
+		check-all FULL=yes|FULL=yes: not one of 0 1
+		check FLAVOURS=8k|FLAVOURS=8k: not some of
+		check FLAVOURS='debug 16k-hugetlb'|FLAVOURS=debug 16k-hugetlb: 16k is only for ARCH=arm64
+		check FLAVOURS=16k-64k ARCH=arm64|FLAVOURS=16k-64k: names a flavour, or a size of pages, twice
+		check FLAVOURS='debug 64k-numa-16k' ARCH=arm64|FLAVOURS=64k-numa-16k: names
+		check FLAVOURS=clang-clang|FLAVOURS=clang-clang: names
+		check TEST=unit|TEST=unit: no such test; nearest: kunit
+		check TEST=dmabuf-heaps:vmp|TEST=dmabuf-heaps:vmp: no such test; nearest: dmabuf-heaps:vmap
+		check TEST=heap_charg|TEST=heap_charg: no such test; nearest: dmabuf-heaps:heap_charge
+		check TEST=everything|TEST=everything: no such test; there are kunit host
+		check TEST='kunit host'|TEST=kunit host: no such
+		bench TEST=kunit|TEST=kunit: not for make bench, but for check check-all
+		check-shapes FLAVOURS=debug|FLAVOURS=debug: not for make check-shapes, but for
+		MINUTES=5|MINUTES=5: not for make all, but for soak
+		check VARIANT=stock|VARIANT=stock: not for make check, but for shell
+		VARIANT=stock|VARIANT=stock: not for make all, but for shell
+		check ARGS='-t x'|ARGS=-t x: of which program
+		check-shapes SHAPES='256m round'|SHAPES=256m round: not some of swiotlb 256m
+		check-all CHECKED=foo|CHECKED=foo: not some of 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64
+		check-all CHECKED=|CHECKED=: not some of
+		check-all ALSO='lint foo'|ALSO=lint foo: not some of lint check-series
+		soak MINUTES=abc|MINUTES=abc: not a number from 1 to 9999
+		soak MINUTES=0|MINUTES=0: not a number
+		soak MINUTES=12345|MINUTES=12345: not a number
+		remote|DEVICE=: not ssh:
+		remote DEVICE=usb|DEVICE=usb: not ssh:
+		remote DEVICE=adb STEPS=boot|STEPS=boot: not some of bench kselftest
+		KERNEL_SRC="/a'b"|KERNEL_SRC=/a'b: move it
+		OUT="a'b"|OUT=a'b: name a path without
+		OUT='a%b'|OUT=a%b: name a path without
+		OUT='a#b'|OUT=a#b: name a path without
+		OUT='a b'|OUT=a b: name a path without spaces and any of
+		OUT=/|OUT=/: a directory of its own
+		fetch chekc|no target chekc; nearest: check; make help lists all
+		deploy|no target deploy; make help lists all
+	END
 	check "a clone in a path with a space" refuses '/a b: clone to a path without spaces and any of' spaced
 	check "make help in such a clone" prints '^make check' spaced help
 	check "says nothing else there" [ "$(grep -ci 'makefile\|error' out)" = 0 ]
 	check "another locale" refuses 'KERNEL=5.10: not one of 6.12 7.3' \
 		env LC_ALL=tr_TR.UTF-8 LANGUAGE=de:tr make -s -C "$top" OUT="$tmp/out.d" KERNEL=5.10
-	check "OUT=/ is refused" refuses 'OUT=/: a directory of its own' make -s -C "$top" OUT=/
 	check "make help says what there is" prints '^make check' front help
-	check "an unknown target is refused" \
-		refuses 'no target chekc; nearest: check .*; make help lists all' front fetch chekc
 	check "no refusal has made anything" [ ! -e out.d ]
 	check "OUT that is a file, or below one" no_place
 	check "a program without its collection" test_is dmabuf-heaps:heap_pool heap_pool
@@ -228,10 +239,13 @@ test_kernel_src() {
 	check "KERNEL_SRC of another series" refuses \
 		'a tree of 6.6, not of 6.12 7.3; see Documentation/vmap/backporting.rst' \
 		front KERNEL_SRC="$tmp/other.d" packages
-	check "KERNEL_SRC of another series than KERNEL" refuses \
-		'a tree of 6.6, not of 6.12; leave KERNEL out, it is read from the tree' \
+	check "and KERNEL as well" refuses \
+		'a tree of 6.6, not of 6.12 7.3; see Documentation/vmap/backporting.rst' \
 		front KERNEL=6.12 KERNEL_SRC="$tmp/other.d" packages
 	check "KERNEL is that of KERNEL_SRC" of_another_series
+	check "KERNEL_SRC of another series than KERNEL" refuses \
+		'a tree of 7.3, not of 6.12; leave KERNEL out, it is read from the tree' \
+		front KERNEL=6.12 KERNEL_SRC="$tmp/seven.d" packages
 	check "KERNEL_SRC is copied, and not written to" copies
 	check "copied again, nothing changes" silent fetch KERNEL_SRC=src.d
 	check "what a build has made is not copied" leaves_out_products
@@ -665,15 +679,13 @@ test_accel() {
 		front ACCEL=kvm
 }
 
-test_variables
+test_refused
 mkdir -p out.d
 touch out.d/.vmap-out
 check "VARIANT=rfc takes the place of ours" builds 'stock rfc' kernels VARIANT=rfc
 check "VARIANT=stock is for a shell" builds 'stock patched' kernels VARIANT=stock
 check "make bench compares all" builds 'stock rfc patched' bench
 check "every tree is made before the first build" overlays_first
-check "minutes to soak that are no number" \
-	refuses '^soak: MINUTES=soon: not a number' "$top/scripts/check/soak.sh" 6.12 x86_64 patched soon
 check "an OUT that holds somebody's files is neither used nor cleaned" somebodys_out
 check "two makes in one OUT" one_at_a_time
 check "a make that has ended, and its number has another" reused
