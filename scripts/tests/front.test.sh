@@ -57,6 +57,7 @@ test_is() {
 
 # refused: make with these arguments is, and says so
 test_refused() {
+	# shellcheck disable=SC2034 # for eval
 	while IFS='|' read -r args text; do
 		check "make $args is refused" eval "refuses \"\$text\" front -n $args"
 	done <<-'END'

@@ -9,6 +9,7 @@ set -eu
 
 tests=$top/scripts/tests
 deny=$top/scripts/guest/splat.deny
+vm_run=$top/scripts/guest/vm-run.pl
 
 # --- splat.deny -----------------------------------------------------------
 
@@ -26,7 +27,7 @@ hits()
 	printf '%s\n' "$1" >one.deny
 	section "$1" + >lines
 	[ -s lines ] || { echo "no line that must match" >out; return 1; }
-	"$top/scripts/guest/vm-run.pl" --deny one.deny --scan lines >found || :
+	"$vm_run" --deny one.deny --scan lines >found || :
 	diff found lines >out 2>&1
 }
 
@@ -35,7 +36,7 @@ misses()
 {
 	section "$1" - >lines
 	[ -s lines ] || { echo "no near-miss" >out; return 1; }
-	"$top/scripts/guest/vm-run.pl" --deny "$deny" --scan lines >out 2>&1
+	"$vm_run" --deny "$deny" --scan lines >out 2>&1
 }
 
 test_deny()
@@ -48,10 +49,10 @@ test_deny()
 	sed -n 's/^= //p' "$tests/splats/cases" >sections
 	check "splat.deny: no case without its pattern" same_patterns
 	check "splat.deny: finds nothing in a benign boot" \
-		status 0 "$top/scripts/guest/vm-run.pl" --deny "$deny" --scan "$tests/splats/benign"
+		status 0 "$vm_run" --deny "$deny" --scan "$tests/splats/benign"
 	printf 'fine\n(open\n' >bad.deny
 	check "splat.deny: a broken pattern is named with its line" \
-		says 2 'bad\.deny:2: ' "$top/scripts/guest/vm-run.pl" --deny bad.deny --scan lines
+		says 2 'bad\.deny:2: ' "$vm_run" --deny bad.deny --scan lines
 }
 
 same_patterns()
@@ -87,31 +88,36 @@ says()
 
 # --- vm-run ---------------------------------------------------------------
 
-# vm SCENARIO STATUS ERE [OPTION...]: the last line matches
+# vm STATUS ERE SCRIPT [OPTION...]: a guest that plays SCRIPT ends so, says the last line
 vm()
 {
-	scenario=$1
-	want=$2
-	text=$3
+	vm_status=$1
+	vm_text=$2
+	script=$3
 	shift 3
-	status "$want" "$top/scripts/guest/vm-run.pl" --deny "$deny" --console console --port port "$@" \
-		-- "$tests/fake-qemu" "$scenario" pid || return 1
-	tail -n 1 out | grep -Eq -e "^vm-run: $text" && return
-	echo "the last line does not match: $text" >>out
+	rm -f pid
+	status "$vm_status" "$vm_run" --deny "$deny" --console console --port port "$@" \
+		-- "$tests/fake-qemu" "$script" || return 1
+	tail -n 1 out | grep -Eq -e "^vm-run: $vm_text" && return
+	echo "the last line does not match: $vm_text" >>out
 	return 1
 }
 
-vm_and()
+# guest NAME STATUS ERE SCRIPT [OPTION...]: the same as a test
+guest()
 {
-	also=$1
+	guest_name=$1
 	shift
-	vm "$@" || return 1
-	grep -Eq -e "$also" out && return
-	echo "no line matches: $also" >>out
-	return 1
+	check "vm-run: $guest_name" vm "$@"
 }
 
-# The process that a hanging guest has started is dead, reaped or not.
+# shows ERE NAME: so does a line of the guest before
+shows()
+{
+	check "vm-run: $2" grep -Eq -e "$1" out
+}
+
+# guest_is_gone: the process that a hanging guest has started is dead, reaped or not
 guest_is_gone()
 {
 	sleep 0.1
@@ -122,12 +128,7 @@ guest_is_gone()
 	return 1
 }
 
-vm_leaves_none()
-{
-	vm hang 6 'stage hung: stage run: more than 0.3 s' --limit run=0.3 || return 1
-	guest_is_gone
-}
-
+# shellcheck disable=SC2016 # a script of the guest
 # busy: on a CPU with others, a guest takes longer than it may, waiting for them
 busy()
 {
@@ -138,8 +139,9 @@ busy()
 		hogs="$hogs $!"
 	done
 	busy_status=0
-	taskset -c "$cpu" "$top/scripts/guest/vm-run.pl" --console console --port port --limit run=1 --outcome outcome \
-		-- "$tests/fake-qemu" works >out 2>&1 </dev/null || busy_status=$?
+	taskset -c "$cpu" "$vm_run" --console console --port port --limit run=1 --outcome outcome -- \
+		"$tests/fake-qemu" 'boot run; i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done; say "ok 1 one"; end 0' \
+		>out 2>&1 </dev/null || busy_status=$?
 	# shellcheck disable=SC2086 # a list
 	kill $hogs
 	[ "$busy_status" = 0 ] && grep -q 'QEMU waited for a CPU: [1-9]' outcome
@@ -149,8 +151,7 @@ busy()
 interrupt()
 {
 	rm -f pid
-	"$top/scripts/guest/vm-run.pl" --deny "$deny" --console console --port port \
-		-- "$tests/fake-qemu" hang pid >out 2>&1 &
+	"$vm_run" --deny "$deny" --console console --port port -- "$tests/fake-qemu" 'boot run; hang' >out 2>&1 &
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		[ ! -s pid ] || break
 		sleep 0.1
@@ -163,114 +164,129 @@ interrupt()
 	return 1
 }
 
-pasted_runs()
+# pasted CONSOLE PORT: the command that vm-run has written runs the guest again
+pasted()
 {
-	vm pass 0 'passed: ' --cmd cmd --quiet || return 1
-	: >console
-	: >port
+	status 0 "$vm_run" --console "$1" --port "$2" --cmd cmd -- "$tests/fake-qemu" "$pass" || return 1
+	: >"$1"
+	: >"$2"
 	sh ./cmd >out 2>&1
-	grep -q '^@@ end' port
+	grep -q '^@@ end' "$2"
 }
 
 another_port()
 {
-	status 0 "$top/scripts/guest/vm-run.pl" --console console --port port --file org.some.port=here --cmd cmd \
-		-- "$tests/fake-qemu" pass || return 1
+	status 0 "$vm_run" --console console --port port --file org.some.port=here --cmd cmd \
+		-- "$tests/fake-qemu" "$pass" || return 1
 	grep -q 'path=here .*,name=org.some.port .*,name=org.kernel.vmap.0$' cmd
 }
 
-odd_path()
+# misuse NAME ERE ARG...
+misuse()
 {
-	status 0 "$top/scripts/guest/vm-run.pl" --console "a, b" --port "it's" --cmd cmd \
-		-- "$tests/fake-qemu" pass || return 1
-	rm "a, b" "it's"
-	: >"a, b"
-	: >"it's"
-	sh ./cmd >out 2>&1
-	grep -q '^@@ end' "it's"
+	misuse_name=$1
+	misuse_text=$2
+	shift 2
+	check "vm-run: $misuse_name" says 2 "$misuse_text" "$vm_run" "$@"
 }
 
+pass='job 1..2 "ok 1 one" "ok 2 two # SKIP no device"'
+fail='job 1..2 "ok 1 one" "not ok 2 two # exit=1"'
+
+# shellcheck disable=SC2016 # scripts of the guest
 test_vm()
 {
-	check "vm-run: passed" vm pass 0 'passed: 1 passed, 0 failed, 1 skipped in '
-	check "vm-run: test failed" vm fail 1 'test failed: 1 passed, 1 failed'
-	check "vm-run: shows the line that failed" \
-		vm_and '^not ok 2 two # exit=1$' fail 1 'test failed' --quiet
-	check "vm-run: a short plan has failed" vm short-plan 1 'test failed: 1 passed, 1 failed'
-	check "vm-run: a job's exit status has failed" \
-		vm_and 'stage run: exit status 139' bad-exit 1 'test failed: 0 passed, 1 failed'
-	check "vm-run: a job without an exit has failed" \
-		vm_and 'stage run: has not ended' no-job 1 'test failed'
-	check "vm-run: panic" vm panic 3 'kernel splat: stage run: Kernel panic - not'
-	check "vm-run: panic before init" vm early-panic 3 'kernel splat: stage boot: Kernel panic'
-	check "vm-run: a splat beats a pass, and has its stage" \
-		vm warn-and-pass 3 'kernel splat: stage run: WARNING: CPU: 0 PID: 81 at'
-	check "vm-run: a splat beats a failure" vm warn-and-fail 3 'kernel splat: stage init: WARN'
-	check "vm-run: a splat beats a hang" \
-		vm warn-and-hang 3 'kernel splat: stage init: WARN' --limit run=0.3
-	check "vm-run: shows the lines before a splat" \
-		vm_and '^   .*before the splat' warn-and-pass 3 'kernel splat'
-	check "vm-run: shows the lines after a splat" \
-		vm_and '^   .*after the splat' warn-and-pass 3 'kernel splat'
-	check "vm-run: counts the lines that match" \
-		vm_and 'first of 2 lines' warn-and-pass 3 'kernel splat'
-	check "vm-run: splats that were announced are none" vm expected 0 'passed: 1 passed'
-	check "vm-run: a line that was cut and said again counts once" \
-		vm expected-cut 0 'passed: 0 passed'
-	check "vm-run: another one is, all the same" \
-		vm expected-other 3 'kernel splat: stage run: BUG: a second one'
-	check "vm-run: so is one that comes after the end" \
-		vm_and 'first of 2 lines' expected-late 3 'kernel splat: stage run: WARNING: CPU: 0'
-	check "vm-run: and one that was announced and did not come" \
-		vm_and 'expected, but did not come: WARNING: never$' expected-in-vain 3 'kernel splat'
-	check "vm-run: one that is only allowed need not come" vm allowed 0 'passed: 1 passed'
-	check "vm-run: and allows no other" \
-		vm allowed-other 3 'kernel splat: stage run: BUG: a second one'
-	check "vm-run: nor one that a KUnit test allows" vm allowed-kunit 0 'passed: 1 passed'
-	check "vm-run: which it does for a while" \
-		vm allowed-kunit-late 3 'kernel splat: stage run: WARNING: CPU: 0'
-	check "vm-run: announcements without an end" \
-		vm expected-open 3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'"
-	check "vm-run: a hang names its stage, and all its processes are killed" vm_leaves_none
+	guest "passed" 0 'passed: 1 passed, 0 failed, 1 skipped in ' "$pass"
+	guest "test failed" 1 'test failed: 1 passed, 1 failed' "$fail"
+	guest "shows, if quiet," 1 'test failed' "$fail" --quiet
+	shows '^not ok 2 two # exit=1$' "the line that failed"
+	guest "a short plan has failed" 1 'test failed: 1 passed, 1 failed' 'job 1..3 "ok 1 one"'
+	guest "a job's exit status has failed" 1 'test failed: 0 passed, 1 failed' 'boot run; end 139'
+	shows 'stage run: exit status 139' "and says which"
+	guest "a job without an exit has failed" 1 'test failed' 'boot run; end'
+	shows 'stage run: has not ended' "and says so"
+	guest "panic" 3 'kernel splat: stage run: Kernel panic - not' \
+		'boot run; say "ok 1 one"; con "Kernel panic - not syncing: Attempted to kill init!"'
+	guest "panic before init" 3 'kernel splat: stage boot: Kernel panic' \
+		'con "Kernel panic - not syncing: VFS: Unable to mount root fs"'
+	guest "a splat beats a pass, and has its stage" 3 'kernel splat: stage run: WARNING: CPU: 0 PID: 81 at' \
+		'boot run; splat; say "@@ exit 0"; stage kunit; end 0'
+	shows '^   .*before the splat' "shows the lines before a splat"
+	shows '^   .*after the splat' "shows the lines after a splat"
+	shows 'first of 2 lines' "counts the lines that match"
+	guest "a splat beats a failure" 3 'kernel splat: stage init: WARN' \
+		'boot; splat; stage run; say "not ok 1 one"; end 0'
+	guest "a splat beats a hang" 3 'kernel splat: stage init: WARN' 'boot; splat; stage run; sleep 60' --limit run=0.3
+	guest "splats that were announced are none" 0 'passed: 1 passed' \
+		'boot run; expect mm/vmalloc.c: "BUG: a second"; splat; splat; con "guest: @@ expected"; say "ok 1 one"; end 0'
+	guest "a line that was cut and said again counts once" 0 'passed: 0 passed' \
+		'boot run; expect mm/vmal; con "** replaying previous printk message **"
+		expect mm/vmalloc.c: "BUG: a second"; con "WARNING: CPU: 0 PID: 81 at mm/vm"
+		con "** replaying previous printk message **"; splat; con "guest: @@ expected"; end 0'
+	guest "another one is, all the same" 3 'kernel splat: stage run: BUG: a second one' \
+		'boot run; expect mm/vmalloc.c:; splat; con "guest: @@ expected"; end 0'
+	guest "so is one that comes after the end" 3 'kernel splat: stage run: WARNING: CPU: 0' \
+		'boot run; expect mm/vmalloc.c: "BUG: a second"; splat; con "guest: @@ expected"; splat; end 0'
+	shows 'first of 2 lines' "and its second line"
+	guest "and one that was announced and did not come" 3 'kernel splat' \
+		'boot run; expect mm/vmalloc.c: "WARNING: never"; con "$WARN" "guest: @@ expected"; end 0'
+	shows 'expected, but did not come: WARNING: never$' "which is named"
+	guest "one that is only allowed need not come" 0 'passed: 1 passed' \
+		'boot run; con "guest: @@ allow WARNING: never" "guest: @@ allow mm/vmalloc.c:" "$WARN" "guest: @@ expected"
+		say "ok 1 one"; end 0'
+	guest "and allows no other" 3 'kernel splat: stage run: BUG: a second one' \
+		'boot run; con "guest: @@ allow mm/vmalloc.c:"; splat; con "guest: @@ expected"; end 0'
+	kunit='con "# test: expects warnings of mm/vma"'
+	guest "nor one that a KUnit test allows" 0 'passed: 1 passed' \
+		"boot run; $kunit \"\$WARN\" '# test: expects no more warnings'; $kunit '# test: expects no more warnings'
+		say 'ok 1 one'; end 0"
+	guest "which it does for a while" 3 'kernel splat: stage run: WARNING: CPU: 0' \
+		"boot run; $kunit '# test: expects no more warnings' \"\$WARN\"; end 0"
+	guest "announcements without an end" \
+		3 "kernel splat: .*no '@@ expected' after '@@ expect mm/vmalloc.c:'" \
+		'boot run; expect mm/vmalloc.c: "BUG: a second"; splat; end 0'
+	guest "a hang names its stage" 6 'stage hung: stage run: more than 0.3 s' \
+		'boot run; say "ok 1 one"; hang' --limit run=0.3
+	check "vm-run: and all its processes are killed" guest_is_gone
 	if [ -r /proc/self/schedstat ]; then
 		check "vm-run: a busy machine is no guest that hangs" busy
 	fi
-	check "vm-run: a hang at the end" \
-		vm hang-at-end 6 'stage hung: stage shutdown: ' --limit shutdown=0.3
-	check "vm-run: the limit of other stages" \
-		vm no-boot 5 'did not boot: no word from init' --limit boot=0.3 --limit other=9
-	check "vm-run: never boots, quietly reset" vm resets 5 'did not boot: QEMU exited with status 0'
-	check "vm-run: guest lost" vm dies 4 'guest lost: stage run: the port ended without @@ end'
-	check "vm-run: guest lost, QEMU killed" vm killed 4 'guest lost: .*killed by signal 9'
-	check "vm-run: bytes missing from the port" vm cut 4 'guest lost: .*bytes are missing'
-	check "vm-run: bytes after the end" vm after-end 4 'guest lost: .*bytes are missing'
-	check "vm-run: half an end" vm half-end 4 'guest lost: '
-	check "vm-run: an end without a count" vm empty-end 4 'guest lost: '
-	check "vm-run: QEMU refuses an option" vm bad-option 5 'did not boot: .*-foo: invalid option'
+	guest "a hang at the end" 6 'stage hung: stage shutdown: ' 'job "ok 1 one"; sleep 60' --limit shutdown=0.3
+	guest "the limit of other stages" 5 'did not boot: no word from init' \
+		'con "Linux version 6.12"; sleep 60' --limit boot=0.3 --limit other=9
+	guest "never boots, quietly reset" 5 'did not boot: QEMU exited with status 0' 'con "Linux version 6.12"'
+	guest "guest lost" 4 'guest lost: stage run: the port ended without @@ end' 'boot run; say "ok 1 one"'
+	guest "guest lost, QEMU killed" 4 'guest lost: .*killed by signal 9' 'boot run; kill -9 $$'
+	guest "bytes missing from the port" 4 'guest lost: .*bytes are missing' \
+		'job "ok 1 one"; say "@@ end $(($(wc -c <"$port") + 8))"'
+	guest "bytes after the end" 4 'guest lost: .*bytes are missing' 'job "ok 1 one"; say "ok 2 two"'
+	guest "half an end" 4 'guest lost: ' 'boot run; say "ok 1 one" "@@ exit 0"; printf "@@ en" >>"$port"'
+	guest "an end without a count" 4 'guest lost: ' 'boot run; say "ok 1 one" "@@ exit 0" "@@ end"'
+	guest "QEMU refuses an option" 5 'did not boot: .*-foo: invalid option' \
+		'echo "fake-qemu: -foo: invalid option" >&2; exit 1'
 	check "vm-run: no such QEMU" says 5 'did not boot: .*/nowhere/qemu: No such file' \
-		"$top/scripts/guest/vm-run.pl" --console console --port port -- /nowhere/qemu
-	check "vm-run: floods the port" \
-		vm flood-port 6 'stage hung: stage run: .*output on the port' --limit run=5
-	check "vm-run: floods the console" \
-		vm flood-console 6 'stage hung: stage init: .*output on the console' --limit init=5
-	check "vm-run: a very long line" vm long-line 0 'passed: 1 passed'
-	check "vm-run: bytes that are no text" vm nul-bytes 0 'passed: 1 passed'
-	check "vm-run: a splat behind a NUL" vm nul-then-splat 3 'kernel splat: stage init: WARN'
+		"$vm_run" --console console --port port -- /nowhere/qemu
+	guest "floods the port" 6 'stage hung: stage run: .*output on the port' 'boot run; flood "$port"' --limit run=5
+	guest "floods the console" 6 'stage hung: stage init: .*output on the console' \
+		'boot; flood "$console"' --limit init=5
+	guest "a very long line" 0 'passed: 1 passed' \
+		'boot run; head -c 300000 /dev/zero | tr "\0" x >>"$port"; say "" "ok 1 one"; end 0'
+	guest "bytes that are no text" 0 'passed: 1 passed' \
+		'boot run; printf "a\0b\n\0\n\033[31mok 7\n" >>"$port"; say "ok 1 one"; end 0'
+	guest "a splat behind a NUL" 3 'kernel splat: stage init: WARN' \
+		'boot; printf "\0" >>"$console"; splat; stage run; say "ok 1 one"; end 0'
 	check "vm-run: SIGINT" interrupt INT 130
 	check "vm-run: SIGTERM" interrupt TERM 143
-	check "vm-run: the command can be pasted" pasted_runs
-	check "vm-run: commas, blanks and quotes in paths" odd_path
+	check "vm-run: the command can be pasted" pasted console port
+	check "vm-run: commas, blanks and quotes in paths" pasted "a, b" "it's"
 	check "vm-run: another port, before the first" another_port
-	check "vm-run: another port without a name" says 2 'not .=here' \
-		"$top/scripts/guest/vm-run.pl" --file =here -- true
-	check "vm-run: a log that has no name" says 2 'usage: ' "$top/scripts/guest/vm-run.pl" --console console -- true
-	check "vm-run: no command" status 2 "$top/scripts/guest/vm-run.pl" --console console --port port
-	check "vm-run: no patterns" status 2 "$top/scripts/guest/vm-run.pl" --deny /dev/null --console console --port port -- true
-	check "vm-run: a limit that is no number" says 2 'not .run=soon' \
-		"$top/scripts/guest/vm-run.pl" --limit run=soon -- true
-	check "vm-run: a limit without a stage" status 2 "$top/scripts/guest/vm-run.pl" --limit =3 -- true
-	check "vm-run: a log that cannot be written" says 2 '/nowhere/log' \
-		"$top/scripts/guest/vm-run.pl" --console /nowhere/log --port port -- true
+	misuse "another port without a name" 'not .=here' --file =here -- true
+	misuse "a log that has no name" 'usage: ' --console console -- true
+	misuse "no command" 'usage: ' --console console --port port
+	misuse "no patterns" 'no patterns' --deny /dev/null --console console --port port -- true
+	misuse "a limit that is no number" 'not .run=soon' --limit run=soon -- true
+	misuse "a limit without a stage" 'not .=3' --limit =3 -- true
+	misuse "a log that cannot be written" '/nowhere/log' --console /nowhere/log --port port -- true
 }
 
 # --- ktap -----------------------------------------------------------------
