@@ -322,7 +322,8 @@ check: plan $(if $(filter host,$(TEST)),packages,kernels modules $(INITRAMFS))
 	$(Q)scripts/check/check.sh $(KERNEL) $(ARCH) $(TESTED)
 
 users: kernels modules $(INITRAMFS)
-	$(Q)scripts/measure/users.sh $(KERNEL) $(ARCH) $(TESTED)
+	$(Q)scripts/measure/bench.sh $(KERNEL) $(ARCH) "stock $(TESTED)" users
+	$(Q)RESULTS=users scripts/report/report.sh $(KERNEL) $(ARCH) "stock $(TESTED)" users users
 
 soak: kernels modules $(INITRAMFS)
 	$(Q)scripts/check/soak.sh $(KERNEL) $(ARCH) $(VARIANT)$(FLAVOURS:%=-%) '$(MINUTES)'

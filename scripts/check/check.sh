@@ -113,14 +113,6 @@ boot_time() {
 		"$ok" $BOOT_LIMIT "$ms" >"$results/boot.tap"
 }
 
-# users: a kernel too slow, or none of the figures, is a failure
-users() {
-	step users "compare both in a commit of vkms"
-	"$top/scripts/measure/users.sh" "$series" "$arch" "$variant" "$results/users.tap" ||
-		printf 'TAP version 13\n1..1\nnot ok 1 - the users of dma_buf_vmap() run\n' \
-			>"$results/users.tap"
-}
-
 # flavour NAME: the patched kernel with other options passes the same tests
 flavour() {
 	steps="build modules"
@@ -177,12 +169,17 @@ long() {
 	picture "$1"
 }
 
+# bench: a kernel too slow, or none of the figures, is a failure
 bench() {
+	parts="icount runs life exporters"
+	# The bound is one for ours
+	[ "$variant" != patched ] || parts="$parts commit"
 	status=0
-	"$top/scripts/measure/bench.sh" "$series" "$arch" "stock $variant" icount runs life exporters || status=$?
+	# shellcheck disable=SC2086 # a list
+	"$top/scripts/measure/bench.sh" "$series" "$arch" "stock $variant" $parts || status=$?
 	for kernel in stock "$variant"; do
 		keep_port "$kernel" bench-icount
-		for part in icount runs life exporters; do
+		for part in $parts; do
 			cat "$out/log/$kernel-bench-$part.port" 2>/dev/null || :
 		done >"$results/$kernel-bench"
 	done
@@ -298,8 +295,6 @@ else
 	after_kunit=
 	long stock
 fi
-# The bound is one for ours
-[ "$variant" != patched ] || users
 bench
 [ "$variant" != patched ] || fragmented
 # In our own kernels, nothing that real users of dma_buf_vmap() need is missing

@@ -33,7 +33,6 @@ guests() {
 		[ "${SCOPE-}" = brief ] || echo planted
 		echo "kunit-$tested kselftest-$tested"
 		[ "${SCOPE-}" = brief ] || echo kunit-stock kselftest-stock
-		[ "$tested" != patched ] || echo users
 		echo bench-stock "bench-$tested"
 		[ "$tested" != patched ] || echo fragmented
 		;;

@@ -10,7 +10,7 @@
 #       exporters  buffers of the CMA heap and of udmabuf
 #       iommu    device mappings of heap buffers, behind an IOMMU, of kernels of a
 #                flavour of their own; not of the RFC, where they are as in stock
-#       users    DRM and V4L2, which take modules
+#       users    DRM and V4L2, which take modules; commit is what make check looks at
 #       wall     the time of heap buffers; wall-layouts, wall-frag, wall-users
 #                that of the others
 # All but wall* count instructions.  Time says nothing of an emulated machine, so
@@ -62,6 +62,7 @@ jobs() {
 		echo "run $tests/attach_bench + run $tests/heap_frag -i -o 8 +" \
 			"run $tests/heap_frag -i"
 		;;
+	commit) echo run $tests/drm_vkms -v 128_MiB ;;
 	users | wall-users)
 		# each queue of the V4L2 drivers takes its time
 		echo "run $tests/drm_vkms -f commit + run $tests/v4l2_prepare -v 64_KiB -v 8_MiB -v 128_MiB"
@@ -84,7 +85,7 @@ run() {
 	case $2 in
 	wall-users) mode=wall modules= ;;
 	wall*) mode=wall ;;
-	users) modules= ;;
+	users | commit) modules= ;;
 	sizes) memory=8G ;;
 	exporters) append=cma=256M ;;
 	iommu)

@@ -101,6 +101,8 @@ BEGIN {
 	title["pages"] = "vmap() of "
 	title["ioremap"] = "ioremap() of "
 	title["vmalloc"] = "vmalloc_huge() of "
+	title["vkms-atomic"] = "atomic commit of vkms, "
+	title["vkms-legacy"] = "commit of vkms, "
 	title["cma"] = "buffer of the CMA heap, "
 	title["udmabuf"] = "udmabuf of small pages, "
 	title["udmabuf-huge"] = "udmabuf of huge pages, "
@@ -167,6 +169,8 @@ END {
 		of_stock("cma", "fresh", "vmap", SIZE, 100)
 		of_stock("udmabuf-huge", "fresh", "vmap", SIZE, 100)
 		of_stock("udmabuf", "fresh", "vmap", SIZE, 1)
+		of_stock("vkms-atomic", "fresh", "heap-vmap", SIZE, 50)
+		of_stock("vkms-legacy", "fresh", "heap-vmap", SIZE, 50)
 		runs_as_stock()
 	} else {
 		of_stock("kernel", "fresh", "vmap", SIZE, 1)

@@ -3,7 +3,7 @@
 # report.sh SERIES ARCH "VARIANT..." TARGET PART...: the tables of the last bench
 # runs, and results.json
 #
-# TARGET is that of make, which has measured them: all, bench or remote.
+# TARGET is that of make, which has measured them: all, bench, users or remote.
 # VARIANT and PART are those of bench.sh, or remote for what remote.sh brought,
 # with RESULTS=remote for other names of the files.  Parts that bench.sh has left out
 # are left out here.  results.txt has all tables.  They are printed, but for all,
@@ -49,7 +49,7 @@ last_screen() {
 	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Next: make check, make bench, make help"
 }
 
-[ $# -ge 5 ] || die "usage: report.sh SERIES ARCH \"VARIANT...\" all|bench|remote PART..."
+[ $# -ge 5 ] || die "usage: report.sh SERIES ARCH \"VARIANT...\" all|bench|users|remote PART..."
 series=$1
 arch=$2
 variants=$3

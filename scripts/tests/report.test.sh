@@ -48,6 +48,9 @@ run_of() {
 			line pages 4k-scattered vmap $SIZE $((1800000 * $3 / 100))
 			line pages run2 vmap 8380416 $((230000 * $3 / 100))
 			line ioremap block vmap 1048576 $((9000 * $3 / 100))
+			for user in atomic legacy; do
+				line vkms-$user fresh heap-vmap $SIZE $((3290000 * $3 / 100))
+			done
 			line cma fresh vmap $SIZE $((3000000 * $3 / 100))
 			line udmabuf-huge fresh vmap $SIZE $((3000000 * $3 / 100))
 			line udmabuf fresh vmap $SIZE $((4000000 * $3 / 100))
@@ -67,7 +70,8 @@ runs() {
 		run_of patched $part 10
 	done
 	echo run >$log/bench-wall.jobs
-	sed -i -e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}3000${tab}4000${tab}5000/" \
+	sed -i -e "s/heap-vmap${tab}$SIZE${tab}5${tab}.*/heap-vmap${tab}$SIZE${tab}5${tab}3700${tab}3700${tab}3700/" \
+		-e "s/vmap${tab}$SIZE${tab}5${tab}348670.*/vmap${tab}$SIZE${tab}5${tab}3000${tab}4000${tab}5000/" \
 		-e "s/vunmap${tab}$SIZE${tab}5${tab}.*/vunmap${tab}$SIZE${tab}5${tab}2000${tab}3000${tab}3500/" \
 		-e "s/\(${tab}\(cma\|udmabuf-huge\)${tab}fresh${tab}vmap${tab}$SIZE${tab}5\).*/\1${tab}7000${tab}8000${tab}8000/" \
 		-e "s/life${tab}$SIZE${tab}5${tab}.*/life${tab}$SIZE${tab}5${tab}4000${tab}4000${tab}4000/" \
@@ -189,7 +193,7 @@ breaks() {
 }
 
 runs
-check "bounds: all kept" all_kept patched 34
+check "bounds: all kept" all_kept patched 36
 check "bounds: the RFC has others" all_kept rfc 6
 check "bounds: those of other kernels are parts of stock" \
 	prints '^ok .* 1m, vmap: patched, at most 1/4 of .* 2800000: 280000 ' bounds patched 7.3-arm64
@@ -219,6 +223,11 @@ check "bounds: runs of two pages" \
 	breaks "8184 KiB, vmap.* run2, vmap: patched, at most stock's 230000: 230001 " pages run2 vmap 8380416 230001
 check "bounds: what ioremap() does" \
 	breaks "1024 KiB, ioremap.* at most stock's 9000: 9001 " ioremap block vmap 1048576 9001
+for user in atomic legacy; do
+	check "bounds: a commit of vkms, $user" \
+		breaks ".*commit of vkms, fresh, heap-vmap: patched, at most 1/50 of stock's 3290000: 65801 " \
+		vkms-$user fresh heap-vmap $SIZE 65801
+done
 check "bounds: a buffer of the CMA heap" \
 	breaks '128 MiB, buffer of the CMA heap, .*: patched, at most 8000: 8001 ' cma fresh vmap $SIZE 8001
 check "bounds: udmabuf of huge pages" \
