@@ -8,8 +8,8 @@
  *
  *	kselftest [ARG]...	/kselftest/run_kselftest.sh ARG...
  *	run CMD [ARG]...	any program
- *	kunit			prints the results of every KUnit suite
- *	shell			an interactive shell on the console
+ *	kunit			/bin/kunit: the results of every KUnit suite
+ *	shell			/bin/shell: an interactive shell on the console
  *
  * Where the kernel has kmemleak, what that finds is one more, without being named.
  *
@@ -27,7 +27,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -35,12 +34,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,140 +257,29 @@ static void find_port(int max_ms)
 	}
 }
 
-static int print_kunit(void)
-{
-	char buf[4096];
-	glob_t found;
-	int ret;
-
-	ret = glob("/sys/kernel/debug/kunit/*/results", 0, NULL, &found);
-	if (ret) {
-		fprintf(stderr, "init: no /sys/kernel/debug/kunit/*/results\n");
-		return 1;
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		const int fd = open(found.gl_pathv[i], O_RDONLY);
-		ssize_t n = -1;
-
-		while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
-			write_all(STDOUT_FILENO, buf, n);
-		if (n < 0) {
-			perror(found.gl_pathv[i]);
-			ret = 1;
-		}
-		close(fd);
-	}
-	return ret;
-}
-
-/* The device behind /dev/console: the last one that is listed. */
-static int open_tty(void)
-{
-	char names[256], path[300];
-	const char *last;
-	int fd;
-
-	if (read_line("/sys/class/tty/console/active", names, sizeof(names))) {
-		last = strrchr(names, ' ');
-		snprintf(path, sizeof(path), "/dev/%s", last ? last + 1 : names);
-		fd = open(path, O_RDWR | O_NOCTTY);
-		if (fd >= 0)
-			return fd;
-	}
-	return open("/dev/console", O_RDWR | O_NOCTTY);
-}
-
-static unsigned short env_number(const char *name, unsigned short fallback)
-{
-	const char *text = getenv(name);
-	const int n = text ? atoi(text) : 0;
-
-	return n > 0 && n < 1000 ? n : fallback;
-}
-
-static void take_tty(void)
-{
-	const int fd = open_tty();
-	struct winsize size = {
-		.ws_row = env_number("LINES", 24),
-		.ws_col = env_number("COLUMNS", 80),
-	};
-
-	setsid();
-	if (fd < 0 || ioctl(fd, TIOCSCTTY, 1))
-		console("no terminal, so no job control: %s", strerror(errno));
-	if (fd < 0)
-		return;
-	ioctl(fd, TIOCSWINSZ, &size);
-	for (int i = 0; i < 3; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
-}
-
-static void greet(const char *release, const char *variant)
-{
-	printf("\n"
-	       "Linux %s %s\n\n"
-	       "  /kselftest/run_kselftest.sh -l        list the tests\n"
-	       "  /kselftest/run_kselftest.sh -c NAME   run a collection, as dmabuf-heaps\n"
-	       "  ls /kselftest/*                       the programs, to run one by one\n"
-	       "  cat /sys/kernel/debug/kunit/*/results what KUnit found at boot\n"
-	       "  ls -l /dev/dma_heap; dmesg | tail     heaps; kernel log\n"
-	       "  cd /sys/kernel/tracing                tracing\n"
-	       "  toybox                                the other commands\n"
-	       "  exit                                  power off\n\n",
-	       release, variant);
-	fflush(stdout);
-}
-
-/*
- * TERM, LINES, COLUMNS and VARIANT can be given on the kernel command line. The
- * kernel's own TERM, "linux", is for a screen, and this is a serial line.
- */
-static int run_shell(void)
-{
-	const char *variant = getenv("VARIANT") ?: "";
-	const char *term = getenv("TERM");
-	struct utsname u;
-	char prompt[256];
-
-	uname(&u);
-	take_tty();
-	if (!term || !strcmp(term, "linux"))
-		setenv("TERM", "xterm", 1);
-	unsetenv("LINES");
-	unsetenv("COLUMNS");
-	snprintf(prompt, sizeof(prompt), "%s%s%s:$PWD # ", u.release,
-		 *variant ? " " : "", variant);
-	setenv("PS1", prompt, 1);
-	greet(u.release, variant);
-	execl("/bin/mksh", "mksh", "-i", NULL);
-	perror("/bin/mksh");
-	return 127;
-}
-
 /* Runs in the child; argv[0] is the name of the job. */
 static int run_job(char *const *argv)
 {
-	const char *job = argv[0];
-	const char *program = argv[1];
+	static const struct {
+		const char *job, *program;
+	} known[] = {
+		{ "kselftest", "/kselftest/run_kselftest.sh" },
+		{ "kunit", "/bin/kunit" },
+		{ "shell", "/bin/shell" },
+	};
+	const char *program = NULL;
 
-	if (!strcmp(job, "kunit"))
-		return print_kunit();
-	if (!strcmp(job, "shell"))
-		return run_shell();
-	if (!strcmp(job, "kselftest"))
-		program = "/kselftest/run_kselftest.sh";
-	else if (!strcmp(job, "run") && program)
-		argv++;
-	else
-		program = NULL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (!strcmp(argv[0], known[i].job))
+			program = known[i].program;
+	}
+	if (!strcmp(argv[0], "run") && argv[1])
+		program = *++argv;
 	if (program) {
 		execvp(program, argv);
 		perror(program);
 	} else {
-		fprintf(stderr, "init: no such job: %s\n", job);
+		fprintf(stderr, "init: no such job: %s\n", argv[0]);
 	}
 	return 127;
 }
@@ -408,7 +294,7 @@ static pid_t start_job(char *const *argv, int out)
 		return pid;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* The leader of a process group could not start the session of a shell. */
+	/* A shell has the console, and a session of its own. */
 	if (strcmp(argv[0], "shell")) {
 		setpgid(0, 0);
 		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
