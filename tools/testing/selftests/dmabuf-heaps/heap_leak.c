@@ -3,7 +3,6 @@
  * Buffers of the system heap, made, used and released by four threads, many
  * times: each is zero, none shares a page with another, and no page is lost.
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -177,22 +176,9 @@ static void compare(const struct memory *before, const struct memory *after)
 			 "free pages are in large blocks again\n");
 }
 
-static unsigned long parse_rounds(int argc, char **argv)
-{
-	unsigned long rounds = DEFAULT_ROUNDS;
-	int opt;
-
-	while ((opt = getopt(argc, argv, "r:")) == 'r')
-		rounds = parse_number("ROUNDS", optarg, 1, MAX_ROUNDS);
-	if (opt == -1 && optind == argc)
-		return rounds;
-	fprintf(stderr, "Usage: heap_leak [-r ROUNDS]\n");
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
-	const unsigned long rounds = parse_rounds(argc, argv);
+	const unsigned long rounds = parse_rounds(argc, argv, DEFAULT_ROUNDS, MAX_ROUNDS);
 	struct worker workers[NR_THREADS] = {}, sum = {};
 	struct memory before, after;
 	long long dmabufs;

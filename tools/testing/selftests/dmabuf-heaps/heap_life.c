@@ -12,7 +12,6 @@
  * memory of a buffer is a row as well.
  */
 #include <dirent.h>
-#include <getopt.h>
 #include <time.h>
 
 #include "heap_util.h"
@@ -173,22 +172,9 @@ static void print_rows(size_t bytes, unsigned long rounds)
 		print_times("kernel", rows[i].layout, rows[i].op, bytes, ns[i], rounds);
 }
 
-static unsigned long parse_rounds(int argc, char **argv)
-{
-	unsigned long rounds = DEFAULT_ROUNDS;
-	int opt;
-
-	while ((opt = getopt(argc, argv, "r:")) == 'r')
-		rounds = parse_number("ROUNDS", optarg, 1, MAX_ROUNDS);
-	if (opt == -1 && optind == argc)
-		return rounds;
-	fprintf(stderr, "Usage: heap_life [-r ROUNDS]\n");
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
-	const unsigned long rounds = parse_rounds(argc, argv);
+	const unsigned long rounds = parse_rounds(argc, argv, DEFAULT_ROUNDS, MAX_ROUNDS);
 
 	heap = open_heap();
 	if (heap < 0)

@@ -545,35 +545,37 @@ static char *skip_words(char *text, int n)
 	return text;
 }
 
-struct buddies {
+/* Free blocks of each order, in lines with a word and a name before them. */
+struct blocks {
+	const char *word;
 	int min_order;
-	__u64 bytes;
+	long long pages;
 };
 
-static void use_buddies(char *line, void *data)
+static void use_blocks(char *line, void *data)
 {
-	struct buddies *buddies = data;
-	char *next = strstr(line, "zone");
-	unsigned long long blocks;
-	int order, read;
+	struct blocks *blocks = data;
+	char *next = strstr(line, blocks->word);
+	long long nr;
+	int read;
 
 	if (!next)
 		return;
 	next = skip_words(next, 2);
-	for (order = 0; sscanf(next, "%llu%n", &blocks, &read) == 1; order++) {
+	for (int order = 0; sscanf(next, "%lld%n", &nr, &read) == 1; order++) {
 		next += read;
-		if (order >= buddies->min_order)
-			buddies->bytes += (blocks << order) * sysconf(_SC_PAGESIZE);
+		if (order >= blocks->min_order)
+			blocks->pages += nr << order;
 	}
 }
 
 /* Bytes that are free in blocks of @min_order pages and more. */
 unsigned long long free_in_blocks(int min_order)
 {
-	struct buddies buddies = { .min_order = min_order };
+	struct blocks blocks = { .word = "zone", .min_order = min_order };
 
-	read_lines("/proc/buddyinfo", use_buddies, &buddies);
-	return buddies.bytes;
+	read_lines("/proc/buddyinfo", use_blocks, &blocks);
+	return blocks.pages * page_size();
 }
 
 /* Allocating contiguous memory drains them. */
@@ -605,20 +607,14 @@ static long long counted_pages(void)
 	return bytes / page_size();
 }
 
-static void use_types(char *line, void *data)
+/* As free_in_blocks(), but by their types, and in pages; 0 where nobody counts these. */
+static long long free_by_type(void)
 {
-	long long *pages = data, blocks;
-	char *next = strstr(line, "type ");
-	int read;
-
 	/* The table below it has no page orders, but "Number of blocks". */
-	if (!next)
-		return;
-	next = skip_words(next, 2);
-	for (int order = 0; sscanf(next, "%lld%n", &blocks, &read) == 1; order++) {
-		next += read;
-		*pages += blocks << order;
-	}
+	struct blocks blocks = { .word = "type " };
+
+	read_lines("/proc/pagetypeinfo", use_blocks, &blocks);
+	return blocks.pages;
 }
 
 /* Stacks of calls that allocated pages, and the number of these. */
@@ -742,8 +738,7 @@ void look(struct memory *m)
 	m->uncounted = meminfo_bytes("MemTotal: %lld") / page_size() - m->free - m->counted;
 	m->by_size = free_in_blocks(0) / page_size() + with_cpus;
 	m->top = free_in_blocks(TOP_ORDER) / page_size();
-	m->by_type = 0;
-	read_lines("/proc/pagetypeinfo", use_types, &m->by_type);
+	m->by_type = free_by_type();
 	if (m->by_type)
 		m->by_type += with_cpus;
 	m->buffers = buffer_pages();
@@ -867,6 +862,19 @@ unsigned long long parse_number(const char *what, const char *text, unsigned lon
 		return n;
 	fprintf(stderr, "%s: %s must be %llu to %llu: %s\n", program_invocation_short_name,
 		what, min, max, text);
+	exit(2);
+}
+
+/* Ends the program if there is another option than -r ROUNDS. */
+unsigned long parse_rounds(int argc, char **argv, unsigned long rounds, unsigned long max)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "r:")) == 'r')
+		rounds = parse_number("ROUNDS", optarg, 1, max);
+	if (opt == -1 && optind == argc)
+		return rounds;
+	fprintf(stderr, "Usage: %s [-r ROUNDS]\n", program_invocation_short_name);
 	exit(2);
 }
 

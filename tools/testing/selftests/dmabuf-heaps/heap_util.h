@@ -173,6 +173,7 @@ __u64 random_number(__u64 *seed);
 unsigned int below(__u64 *seed, unsigned int n);
 unsigned long long parse_number(const char *what, const char *text, unsigned long long min,
 				unsigned long long max);
+unsigned long parse_rounds(int argc, char **argv, unsigned long rounds, unsigned long max);
 
 /*
  * What is timed of a buffer.  FORK is what fork() takes more with the buffer mapped.
