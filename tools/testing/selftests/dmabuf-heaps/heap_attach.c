@@ -6,15 +6,12 @@
  * The kernel side is DMABUF_VMAP_TEST_ATTACH.  To see that any size can be bounced,
  * boot with swiotlb=force.  Without it the sizes are mapped unbounced.
  */
-#include <drm/drm.h>
-
 #include "heap_util.h"
 #include "../kselftest_harness.h"
 
 #define FRESH_BYTES	(128 * MIB)
 /* As many pages are in the largest chunk of stock. */
 #define STOCK_PAGES	256
-#define MAX_CARDS	8
 #define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
 
 FIXTURE(attachment)
@@ -181,81 +178,6 @@ TEST_F_TIMEOUT(attachment, uses_few_tables_of_iommu, TIME_LIMIT)
 	if (page_size() != 4 * KIB || !(arg.iommu_sizes & (2 * MIB)))
 		SKIP(return, "no blocks of 2 MiB");
 	EXPECT_GE(8U, arg.iommu_pages);
-}
-
-/* Importers that attach.  Neither sets a limit of its segments. */
-FIXTURE(import)
-{
-	int heap;
-	int card;
-};
-
-FIXTURE_VARIANT(import)
-{
-	const char *driver;
-};
-
-FIXTURE_VARIANT_ADD(import, vgem) { "vgem" };
-FIXTURE_VARIANT_ADD(import, vkms) { "vkms" };
-
-static bool is_driver(int card, const char *driver)
-{
-	char name[32] = "";
-	struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
-
-	return !ioctl(card, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver);
-}
-
-static int open_card(const char *driver)
-{
-	char path[32];
-
-	for (int i = 0; i < MAX_CARDS; i++) {
-		int card;
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		card = open(path, O_RDWR | O_CLOEXEC);
-		if (card >= 0 && is_driver(card, driver))
-			return card;
-		close(card);
-	}
-	return -1;
-}
-
-FIXTURE_SETUP(import)
-{
-	self->heap = open_heap();
-	if (self->heap < 0)
-		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	self->card = open_card(variant->driver);
-	if (self->card < 0)
-		SKIP(return, "no %s", variant->driver);
-}
-
-FIXTURE_TEARDOWN(import)
-{
-	close(self->card);
-	close(self->heap);
-}
-
-TEST_F_TIMEOUT(import, imports_any_size, TIME_LIMIT)
-{
-	const __u64 sizes[] = {
-		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 8 * MIB, 32 * MIB,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct drm_prime_handle prime = { .fd = heap_alloc(self->heap, sizes[i]) };
-		struct drm_gem_close gem = {};
-
-		ASSERT_LE(0, prime.fd);
-		EXPECT_EQ(0, ioctl(self->card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime))
-			TH_LOG("%llu bytes: %s", sizes[i], strerror(errno));
-		gem.handle = prime.handle;
-		if (prime.handle)
-			EXPECT_EQ(0, ioctl(self->card, DRM_IOCTL_GEM_CLOSE, &gem));
-		close(prime.fd);
-	}
 }
 
 TEST_HARNESS_MAIN
