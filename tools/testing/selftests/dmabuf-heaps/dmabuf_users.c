@@ -162,40 +162,40 @@ TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
 
 /*
  * A process that is killed in the middle of what it does. Each loop maps and
- * unmaps for ever; it returns only on error. It writes a byte to @ready after
- * the first round.
+ * unmaps for ever; it returns only on error. After the first round it stops, until it
+ * is told to go on.
  */
-static int loop_user(struct user *user, int ready)
+static int loop_user(struct user *user)
 {
 	for (int i = 0;; i++) {
 		if ((user->ready && user->ready(user)) || user->map(user) ||
-		    user->unmap(user) || (!i && write(ready, "", 1) != 1))
+		    user->unmap(user) || (!i && raise(SIGSTOP)))
 			return 1;
 	}
 }
 
-static int loop_commit(int ready)
+static int loop_commit(void)
 {
 	const int dmabuf = exporter_alloc(SYSTEM, KILLED_BYTES);
 	struct vkms vkms;
 
 	if (dmabuf < 0 || vkms_open(&vkms) || vkms_show(&vkms, dmabuf, 4096, 4096))
 		return 1;
-	return loop_user(&vkms.user, ready);
+	return loop_user(&vkms.user);
 }
 
-static int loop_prepare(int ready)
+static int loop_prepare(void)
 {
 	const int dmabuf = exporter_alloc(SYSTEM, KILLED_BYTES);
 	struct v4l2 v4l2;
 
 	if (dmabuf < 0 || v4l2_user(&v4l2, "encoder", &encoder, OUTPUT, dmabuf, KILLED_BYTES))
 		return 1;
-	return loop_user(&v4l2.user, ready);
+	return loop_user(&v4l2.user);
 }
 
 /* Two buffers in turns, with the CRTC on: each commit maps one, unmaps one. */
-static int loop_flip(int ready)
+static int loop_flip(void)
 {
 	const int sink = exporter_alloc(SYSTEM, 4 * MIB);
 	struct vkms_fb fbs[2], written;
@@ -217,13 +217,13 @@ static int loop_flip(int ready)
 		return 1;
 	for (int i = 1;; i++) {
 		if (drmModeAtomicCommit(vkms.fd, reqs[i % 2], 0, NULL) ||
-		    (i == 1 && write(ready, "", 1) != 1))
+		    (i == 1 && raise(SIGSTOP)))
 			return 1;
 	}
 }
 
 /* Frames of vivid, as fast as they come. */
-static int loop_stream(int ready)
+static int loop_stream(void)
 {
 	struct queue q = { .fd = v4l2_open(&vivid_capture), .type = CAPTURE };
 	struct v4l2_buffer buf;
@@ -240,7 +240,7 @@ static int loop_stream(int ready)
 		return 1;
 	for (int i = 0;; i++) {
 		if (v4l2_dequeue(q.fd, CAPTURE, &buf) || queue_buffer(&q, buf.index, 0) ||
-		    (!i && write(ready, "", 1) != 1))
+		    (!i && raise(SIGSTOP)))
 			return 1;
 	}
 }
@@ -253,7 +253,7 @@ FIXTURE(killed)
 
 FIXTURE_VARIANT(killed)
 {
-	int (*loop)(int ready);
+	int (*loop)(void);
 };
 
 FIXTURE_VARIANT_ADD(killed, in_commits) { loop_commit };
@@ -276,22 +276,21 @@ FIXTURE_TEARDOWN(killed)
 }
 
 /* Returns how the loop ended, as waitpid() has it, -1 on error. */
-static int kill_loop(int (*loop)(int ready), int us)
+static int kill_loop(int (*loop)(void), int us)
 {
-	int fds[2];
-	pid_t child;
-	char c;
+	const pid_t child = fork();
+	int status;
 
-	if (pipe(fds))
-		return -1;
-	child = fork();
 	if (!child)
-		_exit(loop(fds[1]));
-	close(fds[1]);
-	if (child > 0 && read(fds[0], &c, 1) == 1)
-		usleep(us);
-	close(fds[0]);
-	return child < 0 || kill(child, SIGKILL) ? -1 : wait_child(child);
+		_exit(loop());
+	if (waitpid(child, &status, WUNTRACED) != child)
+		return -1;
+	if (!WIFSTOPPED(status))
+		return status;
+	kill(child, SIGCONT);
+	usleep(us);
+	kill(child, SIGKILL);
+	return wait_child(child);
 }
 
 TEST_F_TIMEOUT(killed, leaves_nothing_behind, TIME_LIMIT)
