@@ -256,8 +256,6 @@ FIXTURE(mapping)
 	int test;
 	int dmabuf;
 	__u64 *map;
-	size_t bytes;
-	__u64 kva;
 };
 
 FIXTURE_VARIANT(mapping)
@@ -277,11 +275,10 @@ FIXTURE_SETUP(mapping)
 	self->shared = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
-	self->bytes = BUFFER_BYTES;
-	self->dmabuf = heap_alloc(self->heap, self->bytes);
+	self->dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
-	self->map = map_dmabuf(self->dmabuf, self->bytes);
+	self->map = map_dmabuf(self->dmabuf, BUFFER_BYTES);
 	ASSERT_NE(NULL, self->map);
 	for (size_t i = 0; variant->with_readers && i < NR_READERS; i++) {
 		self->readers[i] = start_reader(self->shared, i);
@@ -309,20 +306,20 @@ FIXTURE_TEARDOWN(mapping)
 			TH_LOG("%s: %s", readers[i][0], strerror(WEXITSTATUS(status)));
 		TH_LOG("%s: read %lu times", readers[i][0], readings(self->shared, i));
 	}
-	munmap(self->map, self->bytes);
+	munmap(self->map, BUFFER_BYTES);
 	close(self->dmabuf);
 	close(self->test);
 	close(self->heap);
 }
 
-static int hold_mapping(int test, int dmabuf, struct shared *shared, size_t bytes)
+static int hold_mapping(int test, int dmabuf, struct shared *shared)
 {
 	struct dmabuf_vmap_hold arg;
 
 	if (vmap_test_hold(test, dmabuf, &arg))
 		return -1;
 	shared->kva = arg.kva;
-	__atomic_store_n(&shared->bytes, bytes, __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->bytes, BUFFER_BYTES, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -354,12 +351,12 @@ static bool should_be_leaves(const struct dmabuf_vmap_result *res)
 }
 
 /* Where leaves replace page tables that are being read, they do not, so try again. */
-static int hold_with_leaves(int test, int dmabuf, struct shared *shared, size_t bytes)
+static int hold_with_leaves(int test, int dmabuf, struct shared *shared)
 {
 	struct dmabuf_vmap_result res;
 
 	for (int i = 0; i < MAX_TRIES; i++) {
-		if (hold_mapping(test, dmabuf, shared, bytes) ||
+		if (hold_mapping(test, dmabuf, shared) ||
 		    vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_LEAVES, 0, &res))
 			return -1;
 		if (!should_be_leaves(&res) || !res.pte_leaves)
@@ -398,11 +395,11 @@ static bool all_see_seed(int test, int dmabuf, const struct shared *shared,
 TEST_F_TIMEOUT(mapping, changes_one_page_and_back, TIME_LIMIT)
 {
 	const size_t page = BUFFER_BYTES / page_size() / 2 + 100;
-	const size_t pages = self->bytes / page_size();
+	const size_t pages = BUFFER_BYTES / page_size();
 	struct dmabuf_vmap_result before, after;
 
-	fill_words(self->map, self->bytes / sizeof(__u64), SEED);
-	ASSERT_EQ(0, hold_with_leaves(self->test, self->dmabuf, self->shared, self->bytes));
+	fill_words(self->map, BUFFER_BYTES / sizeof(__u64), SEED);
+	ASSERT_EQ(0, hold_with_leaves(self->test, self->dmabuf, self->shared));
 	EXPECT_TRUE(all_see_seed(self->test, self->dmabuf, self->shared, self->map, &before));
 	TH_LOG("%llu leaves, %llu PTEs", before.pmd_leaves, before.pte_leaves);
 	EXPECT_EQ(pages, protect(self->test, DMABUF_VMAP_PROTECT_LOOK, 0, pages));
@@ -444,7 +441,7 @@ static int protect_in_part(int test, int dmabuf, struct shared *shared, int firs
 	for (int i = first; i < first + rounds; i++) {
 		const size_t page = i * 37 % (BUFFER_BYTES / page_size());
 
-		if (hold_mapping(test, dmabuf, shared, BUFFER_BYTES))
+		if (hold_mapping(test, dmabuf, shared))
 			return -1;
 		if (protect(test, DMABUF_VMAP_PROTECT_RO, page, 1) >= 0 &&
 		    protect(test, DMABUF_VMAP_PROTECT_RW, page, 1) != 1)
@@ -496,7 +493,7 @@ TEST_F_TIMEOUT(mapping, replaces_tables_on_all_cpus, TIME_LIMIT)
 	long long lost;
 
 	/* Also what the readers of /proc/kcore look at. */
-	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
+	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared));
 	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
 	uncounted_pages(&before);
 	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
@@ -510,7 +507,7 @@ TEST_F_TIMEOUT(mapping, replaces_tables_on_all_cpus, TIME_LIMIT)
 TEST_F_TIMEOUT(mapping, vmaps_small_and_large_on_all_cpus, TIME_LIMIT)
 {
 	/* The addresses are free soon, and are read while others map them. */
-	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared, self->bytes));
+	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared));
 	EXPECT_EQ(0, unhold_mapping(self->test));
 	EXPECT_EQ(0, on_all_cpus(1, vmap_on, NULL));
 }
