@@ -649,8 +649,15 @@ static gfp_t heap_gfp(unsigned int order)
 	       (mem_accounting ? __GFP_ACCOUNT : 0);
 }
 
-/* An array for more runs is had like a single page. */
-static int heap_runs_make_room(struct heap_runs *runs)
+/**
+ * heap_runs_make_room() - make room for more runs
+ * @runs: what there is so far
+ *
+ * The array for them is had like a single page.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+VISIBLE_IF_KUNIT int heap_runs_make_room(struct heap_runs *runs)
 {
 	int ret;
 

@@ -23,6 +23,8 @@
 #include <linux/memblock.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/page_ref.h>
 #include <linux/prandom.h>
 #include <linux/scatterlist.h>
@@ -468,6 +470,47 @@ static void heap_test_arrays_are_short(struct kunit *test)
 	expect_model(test, &set);
 }
 
+/* How often OOM notifiers have been asked, and how often they have to be. */
+static unsigned int times_asked;
+#define ENOUGH_TIMES	3
+
+static int count_times_asked(struct notifier_block *nb, unsigned long action, void *data)
+{
+	unsigned long *freed = data;
+
+	if (times_asked < ENOUGH_TIMES) {
+		times_asked++;
+		++*freed;
+	}
+	return NOTIFY_OK;
+}
+
+static struct heap_run *alloc_array_if_asked(unsigned int max, gfp_t gfp)
+{
+	return times_asked < ENOUGH_TIMES ? NULL :
+	       kvmalloc_array(max, sizeof(struct heap_run), GFP_KERNEL);
+}
+
+/* For the array as for pages, those who have memory to give back are asked. */
+static void heap_test_array_is_asked_for(struct kunit *test)
+{
+	struct notifier_block nb = { .notifier_call = count_times_asked };
+	struct heap_runs runs;
+	unsigned long pfn;
+
+	heap_runs_init(&runs);
+	for (pfn = 0; !heap_runs_full(&runs); pfn += 2)
+		heap_runs_add(&runs, base_pfn + pfn, 1);
+	times_asked = 0;
+	kunit_activate_static_stub(test, heap_runs_alloc_array, alloc_array_if_asked);
+	register_oom_notifier(&nb);
+	KUNIT_EXPECT_EQ(test, 0, heap_runs_make_room(&runs));
+	unregister_oom_notifier(&nb);
+	KUNIT_EXPECT_EQ(test, ENOUGH_TIMES, times_asked);
+	KUNIT_EXPECT_FALSE(test, heap_runs_full(&runs));
+	heap_runs_destroy(&runs);
+}
+
 /* A table of 4 MiB, of the same 64 KiB over and over. */
 static void make_table(struct kunit *test, struct sg_table *table,
 		       struct page *page)
@@ -480,14 +523,14 @@ static void make_table(struct kunit *test, struct sg_table *table,
 		sg_set_page(sg, page, max(SZ_64K, PAGE_SIZE), 0);
 }
 
-static void set_killed(bool killed)
+static void set_killed(struct task_struct *task, bool killed)
 {
 	if (killed) {
-		sigaddset(&current->pending.signal, SIGKILL);
-		set_thread_flag(TIF_SIGPENDING);
+		sigaddset(&task->pending.signal, SIGKILL);
+		set_tsk_thread_flag(task, TIF_SIGPENDING);
 	} else {
-		sigdelset(&current->pending.signal, SIGKILL);
-		clear_thread_flag(TIF_SIGPENDING);
+		sigdelset(&task->pending.signal, SIGKILL);
+		clear_tsk_thread_flag(task, TIF_SIGPENDING);
 	}
 }
 
@@ -504,15 +547,80 @@ static void heap_test_zero(struct kunit *test)
 	make_table(test, &table, page);
 	memset(page_address(page), 0xff, bytes);
 
-	set_killed(true);
+	set_killed(current, true);
 	ret = heap_zero_table(&table);
-	set_killed(false);
+	set_killed(current, false);
 	KUNIT_EXPECT_EQ(test, -EINTR, ret);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(page_address(page), 0xff, bytes));
 
 	KUNIT_EXPECT_EQ(test, 0, heap_zero_table(&table));
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(page_address(page), 0, bytes));
 
+	sg_free_table(&table);
+	__free_pages(page, order);
+}
+
+/**
+ * struct killer - a task that has another killed while that zeroes
+ * @task: the other
+ * @first: a byte of what is zeroed first
+ */
+struct killer {
+	struct task_struct *task;
+	const u8 *first;
+};
+
+static int killer_runs(void *data)
+{
+	const struct killer *killer = data;
+
+	while (!kthread_should_stop()) {
+		if (!READ_ONCE(*killer->first))
+			set_killed(killer->task, true);
+		usleep_range(20, 40);
+	}
+	return 0;
+}
+
+/* What becomes of a task that is killed in the midst of the only entry of @table. */
+static int zero_and_be_killed(struct kunit *test, const struct sg_table *table)
+{
+	struct killer killer = { current, sg_virt(table->sgl) };
+	struct task_struct *task;
+	int ret;
+
+	memset(sg_virt(table->sgl), 0xff, table->sgl->length);
+	task = kthread_create(killer_runs, &killer, "heap_killer");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	sched_set_fifo(task);
+	wake_up_process(task);
+	msleep(20);
+
+	ret = heap_zero_table(table);
+	kthread_stop(task);
+	set_killed(current, false);
+	return ret;
+}
+
+/*
+ * The bug: a chunk was zeroed to its end before a look at signals, and it may be 512 MiB.
+ * The fix: a look at each MiB.  On a machine that is busy otherwise, the end may come
+ * first, so not each time.
+ */
+static void heap_test_zero_stops_when_killed(struct kunit *test)
+{
+	const unsigned int order = min(get_order(SZ_4M), MAX_PAGE_ORDER);
+	struct page *page = alloc_pages(GFP_KERNEL, order);
+	struct sg_table table = {};
+	int i, ret = 0;
+
+	if (!page)
+		kunit_skip(test, "no chunk of order %u", order);
+	KUNIT_ASSERT_EQ(test, 0, sg_alloc_table(&table, 1, GFP_KERNEL));
+	sg_set_page(table.sgl, page, PAGE_SIZE << order, 0);
+	for (i = 0; i < WAIT_TRIES && !ret; i++)
+		ret = zero_and_be_killed(test, &table);
+	KUNIT_EXPECT_EQ(test, -EINTR, ret);
 	sg_free_table(&table);
 	__free_pages(page, order);
 }
@@ -695,7 +803,9 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(heap_test_segments),
 	KUNIT_CASE(heap_test_random),
 	KUNIT_CASE(heap_test_arrays_are_short),
+	KUNIT_CASE(heap_test_array_is_asked_for),
 	KUNIT_CASE(heap_test_zero),
+	KUNIT_CASE(heap_test_zero_stops_when_killed),
 	KUNIT_CASE(heap_test_zero_lets_others_run),
 	KUNIT_CASE(heap_test_free_lets_others_run),
 	KUNIT_CASE(heap_test_layout_lets_others_run),
