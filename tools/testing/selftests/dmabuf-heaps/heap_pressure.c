@@ -30,7 +30,6 @@
 #define CHUNK_PAGES	16
 
 #define MAX_BUFFERS	16384
-#define FILL_BYTES	(4 * MIB)
 
 static long long oom_kills(void)
 {
@@ -75,22 +74,6 @@ static int keep_alloc(struct buffers *b, __u64 bytes)
 		return -1;
 	b->dmabufs[b->nr++] = dmabuf;
 	return 0;
-}
-
-static void drop_buffers(struct buffers *b)
-{
-	while (b->nr)
-		close(b->dmabufs[--b->nr]);
-}
-
-/* Buffers of @bytes until little more than @free is free. */
-static int fill_until(struct buffers *b, __u64 bytes, __u64 free)
-{
-	int ret = 0;
-
-	while (!ret && free_bytes() > free + bytes)
-		ret = keep_alloc(b, bytes);
-	return ret;
 }
 
 /*
@@ -187,7 +170,8 @@ FIXTURE_TEARDOWN(pressure)
 	}
 	lend(LENDER "shrinker", 0);
 	write_file(BOOST_FACTOR, "15000");
-	drop_buffers(self->buffers);
+	while (self->buffers->nr)
+		close(self->buffers->dmabufs[--self->buffers->nr]);
 	close(self->buffers->heap);
 	free(self->buffers);
 }
@@ -226,41 +210,6 @@ TEST_F_TIMEOUT(pressure, serves_what_is_there, TIME_LIMIT)
 	}
 	close(go[1]);
 	close(done[0]);
-}
-
-/* Small buffers have kswapd begin at the watermark that is its own. */
-TEST_F_TIMEOUT(pressure, wakes_kswapd, TIME_LIMIT)
-{
-	const __u64 min = watermark_bytes(" min %lld"), low = watermark_bytes(" low %lld");
-	const __u64 high = watermark_bytes(" high %lld");
-	const __u64 bytes = CHUNK_PAGES / 2 * page_size();
-	long long lent = 0, left = 0;
-	int ret = 0;
-
-	if (access(LENDER "shrinker", F_OK))
-		SKIP(return, LENDER "shrinker: %s", strerror(errno));
-	/* On a busy machine, it was once not woken in the first of these. */
-	for (int tries = 0; tries < 3 && left == lent; tries++) {
-		drop_buffers(self->buffers);
-		ASSERT_EQ(0, revive_kswapd(self->buffers->heap));
-		ASSERT_EQ(0, lend(LENDER "shrinker", meminfo_bytes("MemTotal: %lld") / 8));
-		ASSERT_EQ(0, fill_until(self->buffers, FILL_BYTES, high + 8 * MIB))
-			TH_LOG("%llu KiB free: %s", free_bytes() / KIB, strerror(errno));
-		lent = read_numbers(LENDER "shrinker", "%lld");
-		left = lent;
-		ASSERT_EQ(0, fill_until(self->buffers, bytes, low));
-		/* Above the last watermark, it is kswapd that asks the shrinker. */
-		for (int i = 0; i < 200 && left == lent; i++) {
-			if (i < 4 || free_bytes() > min + (low - min) / 4)
-				ret = keep_alloc(self->buffers, bytes);
-			ASSERT_EQ(0, ret);
-			usleep(10000);
-			left = read_numbers(LENDER "shrinker", "%lld");
-		}
-	}
-	EXPECT_GT(lent, left)
-		TH_LOG("%d buffers, %llu KiB free, %llu and %llu are the watermarks",
-		       self->buffers->nr, free_bytes() / KIB, low / KIB, min / KIB);
 }
 
 FIXTURE(lender)
@@ -403,13 +352,15 @@ FIXTURE_TEARDOWN(traced)
 /**
  * struct allocs - allocations for buffers, which may be in high memory
  * @single: of one page
+ * @sleeping: of @single, those that let kswapd sleep, however little memory is left
  * @few: of less than CHUNK_PAGES
  * @many: of more
  * @zeroed: of @many, those that the page allocator was to zero
- * @last: the last line of @few or @zeroed
+ * @last: the last line of @sleeping, @few or @zeroed
  */
 struct allocs {
 	int single;
+	int sleeping;
 	int few;
 	int many;
 	int zeroed;
@@ -424,6 +375,11 @@ static void use_alloc(char *line, void *data)
 
 	if (order < 0 || !strstr(line, "mm_page_alloc:") || !strstr(line, "HIGH"))
 		return;
+	/* Printed like that if it has __GFP_KSWAPD_RECLAIM, else flag by flag. */
+	if (!order && !strstr(line, "GFP_HIGHUSER")) {
+		allocs->sleeping++;
+		snprintf(allocs->last, sizeof(allocs->last), "%s", line);
+	}
 	allocs->single += !order;
 	if (order && 1 << order < CHUNK_PAGES) {
 		allocs->few++;
@@ -462,11 +418,11 @@ TEST_F_TIMEOUT(traced, fails_before_it_has_zeroed, TIME_LIMIT)
 /*
  * The bug: a small buffer was a compound page, whose tail pages 6.12's KVM does not map
  * for a guest, and kswapd was not woken for it.  The fix: it is single pages, as it
- * always was.
+ * always was, and for these kswapd is.
  */
 TEST_F(traced, takes_single_pages_for_small_buffers)
 {
-	const int sizes[] = { 2, 8, CHUNK_PAGES - 1, CHUNK_PAGES + 8, 100 };
+	const int sizes[] = { 1, 2, 8, CHUNK_PAGES - 1, CHUNK_PAGES + 8, 100 };
 	struct allocs allocs = {};
 
 	if (variant->limit)
@@ -479,8 +435,11 @@ TEST_F(traced, takes_single_pages_for_small_buffers)
 	}
 	ASSERT_EQ(0, read_lines(TRACEFS "trace", use_alloc, &allocs));
 	EXPECT_LT(0, allocs.many);
+	EXPECT_LT(0, allocs.single);
 	EXPECT_EQ(0, allocs.few)
 		TH_LOG("%s", allocs.last);
+	EXPECT_EQ(0, allocs.sleeping)
+		TH_LOG("of %d: %s", allocs.single, allocs.last);
 }
 
 TEST_HARNESS_MAIN
