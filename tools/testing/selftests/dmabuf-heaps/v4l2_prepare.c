@@ -4,8 +4,16 @@
  * to map a buffer of the system heap, and REQBUFS(0) to unmap it. Nothing is
  * streamed, see v4l2_stream.c for that.
  */
+#include <sched.h>
+#include <stdbool.h>
+
 #include "v4l2_util.h"
 #include "../kselftest_harness.h"
+
+/* One less than the smallest chunk of the heap. */
+#define FEW_PAGES	15
+/* Of all buffers, in BUFINFO */
+#define ATTACHED	"Total %lld devices attached"
 
 FIXTURE(prepare)
 {
@@ -153,17 +161,44 @@ FIXTURE(contiguous)
 {
 	int test;
 	int dmabuf;
+	size_t bytes;
 	struct v4l2 v4l2;
 };
 
 FIXTURE_VARIANT(contiguous)
 {
-	size_t bytes;
+	size_t bytes;			/* 0: pages none of which are adjacent */
 };
 
 FIXTURE_VARIANT_ADD(contiguous, 60_KiB) { 60 * KIB };
 FIXTURE_VARIANT_ADD(contiguous, 1_MiB) { MIB };
 FIXTURE_VARIANT_ADD(contiguous, 8_MiB) { 8 * MIB };
+FIXTURE_VARIANT_ADD(contiguous, in_pieces) { 0 };
+
+/*
+ * A buffer of @nr pages, fewer than the heap has chunks for: of those that are with
+ * this CPU, which have just been freed, every other one of many.
+ */
+static int alloc_in_pieces(int nr)
+{
+	int singles[128], dmabuf;
+	cpu_set_t before, one;
+
+	if (sched_getaffinity(0, sizeof(before), &before))
+		return -1;
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	for (size_t i = 0; i < ARRAY_SIZE(singles); i++)
+		singles[i] = exporter_alloc(SYSTEM, page_size());
+	for (size_t i = 0; i < ARRAY_SIZE(singles); i += 2)
+		close(singles[i]);
+	dmabuf = exporter_alloc(SYSTEM, nr * page_size());
+	for (size_t i = 1; i < ARRAY_SIZE(singles); i += 2)
+		close(singles[i]);
+	sched_setaffinity(0, sizeof(before), &before);
+	return dmabuf;
+}
 
 FIXTURE_SETUP(contiguous)
 {
@@ -174,11 +209,13 @@ FIXTURE_SETUP(contiguous)
 		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
 	if (load_v4l2_drivers())
 		SKIP(return, NO_V4L2_DRIVERS);
-	self->dmabuf = exporter_alloc(SYSTEM, page_align(variant->bytes));
+	self->bytes = page_align(variant->bytes ?: FEW_PAGES * page_size());
+	self->dmabuf = variant->bytes ? exporter_alloc(SYSTEM, self->bytes) :
+		       alloc_in_pieces(FEW_PAGES);
 	ASSERT_LE(0, self->dmabuf)
 		TH_LOG("alloc: %s", strerror(errno));
 	ASSERT_EQ(0, v4l2_user(&self->v4l2, "vivid", &vivid_contig, CAPTURE,
-			       self->dmabuf, page_align(variant->bytes)))
+			       self->dmabuf, self->bytes))
 		TH_LOG("%s", strerror(errno));
 }
 
@@ -189,16 +226,19 @@ FIXTURE_TEARDOWN(contiguous)
 	close(self->test);
 }
 
-/* Whether it is depends on memory.  If it is not, the buffer is as good as before. */
+/* Whether a large one is depends on memory.  If not, it is as good as before. */
 TEST_F_TIMEOUT(contiguous, accepts_contiguous_buffers_only, TIME_LIMIT)
 {
+	const __u64 seed = 7, hash = pattern_hash(self->bytes / sizeof(__u64), seed);
 	struct user *user = &self->v4l2.user;
 	struct dmabuf_vmap_result res;
 	unsigned int segments;
+	long long attached;
 
-	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_VERIFY,
-				    0, &res));
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_FILL, seed,
+				    &res));
 	segments = res.dma_segments;
+	attached = read_numbers(BUFINFO, ATTACHED);
 	printf("# %u entries, %u DMA segments\n", res.nents, segments);
 	ASSERT_EQ(0, user->ready(user));
 	if (segments == 1) {
@@ -209,10 +249,14 @@ TEST_F_TIMEOUT(contiguous, accepts_contiguous_buffers_only, TIME_LIMIT)
 		EXPECT_EQ(-1, user->map(user));
 		EXPECT_EQ(EFAULT, errno);
 	}
-	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, DMABUF_VMAP_TEST_VERIFY,
-				    0, &res));
+	EXPECT_TRUE(variant->bytes || segments > 1);
+	EXPECT_EQ(attached, read_numbers(BUFINFO, ATTACHED));
+	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf,
+				    DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_HASH, 0, &res));
 	EXPECT_EQ(segments, res.dma_segments);
 	EXPECT_EQ(0, res.bad_pages);
+	EXPECT_EQ(hash, res.kernel_hash);
+	EXPECT_EQ(hash, res.device_hash);
 }
 
 TEST_HARNESS_MAIN
