@@ -180,7 +180,7 @@ struct memory {
 	struct page **pages;
 	unsigned long nr_pages, max_pages;
 	struct sg_table sgt;
-	struct scatterlist *next;
+	struct scatterlist *entries, *next;
 };
 
 static void defer(struct kunit *test, kunit_action_t *action, void *arg)
@@ -192,7 +192,7 @@ static void memory_free(void *arg)
 {
 	struct memory *mem = arg;
 
-	kvfree(mem->sgt.sgl);
+	kvfree(mem->entries);
 	kvfree(mem->pages);
 }
 
@@ -203,25 +203,25 @@ static void memory_clear(struct memory *mem)
 	mem->next = mem->sgt.sgl;
 }
 
-/* The table is a chain of short ones, on every architecture. */
+/* The table is a chain of short pieces, each before the last one in memory. */
 static struct memory *memory_new(struct kunit *test, unsigned long max_pages)
 {
-	const unsigned long chain = 64, nr = max_pages + max_pages / (chain - 1) + 1;
+	const unsigned long piece = 64, nr = DIV_ROUND_UP(max_pages + 1, piece - 1) * piece;
 	struct memory *mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
-	struct scatterlist *sg;
 	unsigned long i;
 
 	KUNIT_ASSERT_NOT_NULL(test, mem);
 	defer(test, memory_free, mem);
 	mem->max_pages = max_pages;
 	mem->pages = kvmalloc_array(max_pages, sizeof(*mem->pages), GFP_KERNEL);
-	sg = kvmalloc_array(nr, sizeof(*sg), GFP_KERNEL);
-	mem->sgt.sgl = sg;
+	mem->entries = kvmalloc_array(nr, sizeof(*mem->entries), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mem->pages);
-	KUNIT_ASSERT_NOT_NULL(test, sg);
-	sg_init_table(sg, nr);
-	for (i = chain; i < nr; i += chain)
-		sg_chain(sg + i - chain, chain, sg + i);
+	KUNIT_ASSERT_NOT_NULL(test, mem->entries);
+	sg_init_table(mem->entries, nr);
+	for (i = piece; i < nr; i += piece)
+		sg_chain(mem->entries + i, piece, mem->entries + i - piece);
+	sg_mark_end(mem->entries + piece - 1);
+	mem->sgt.sgl = mem->entries + nr - piece;
 	memory_clear(mem);
 	return mem;
 }
