@@ -32,6 +32,8 @@
  */
 #define REPEATS		40
 #define LOST_PAGES	32
+/* Page tables of other mappings, in KiB. */
+#define KEPT_TABLES	64
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define DEBUG		"/sys/kernel/debug/"
@@ -562,6 +564,7 @@ TEST_F_TIMEOUT(request, fails_cleanly, TIME_LIMIT)
 	const bool counted = kernel_has_kasan();
 	const int repeats = counted ? 1 : REPEATS;
 	const int too_many = counted ? 1 : LOST_PAGES;
+	const long long tables = table_kib();
 	const int vmaps = count_vmaps();
 	const long long dmabufs = count_dmabufs();
 	struct memory before, after;
@@ -586,6 +589,7 @@ TEST_F_TIMEOUT(request, fails_cleanly, TIME_LIMIT)
 	       lost_pages(&before, &after), after.counted - before.counted);
 	fflush(stdout);
 	EXPECT_GT(too_many, lost_pages(&before, &after));
+	EXPECT_GE(tables + KEPT_TABLES, table_kib());
 	EXPECT_EQ(dmabufs, count_dmabufs());
 	EXPECT_EQ(vmaps, count_vmaps());
 }

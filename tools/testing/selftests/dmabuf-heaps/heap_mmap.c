@@ -59,12 +59,6 @@ static void read_at(const char *at)
 	__atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-/* Page tables of this process, in KiB. */
-static long long table_kib(void)
-{
-	return read_numbers("/proc/self/status", "VmPTE: %lld");
-}
-
 /* The page of the stack that the kernel fills in is written before, not to be counted. */
 static long minor_faults(void)
 {

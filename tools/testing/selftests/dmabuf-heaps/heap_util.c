@@ -184,6 +184,12 @@ long long pages_allocated(void)
 	return read_numbers("/proc/vmstat", "pgalloc_%*s %lld");
 }
 
+/* Page tables of this process, in KiB. */
+long long table_kib(void)
+{
+	return read_numbers("/proc/self/status", "VmPTE: %lld");
+}
+
 /*
  * How many more errors DMA debugging may show, if the kernel has it.  It takes a buffer
  * that is mapped for two devices for one: 6.12 always, 7.3 where devices are not

@@ -68,6 +68,7 @@ bool kernel_has_our_heap(void);
 bool kernel_has_kasan(void);
 bool booted_with(const char *option);
 long long pages_allocated(void);
+long long table_kib(void);
 void set_dma_errors(const char *nr);
 
 /* Buffers. */
