@@ -253,52 +253,38 @@ static void do_dup(struct worker *w, struct buffer *b)
 	b->fd = fd;
 }
 
-/* A message with a descriptor, as sendmsg() and recvmsg() take it. */
-struct passed {
-	char byte;
-	struct iovec iov;
-	union {
-		struct cmsghdr align;
-		char data[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr msg;
-};
-
-static void passed_init(struct passed *p)
-{
-	struct cmsghdr *c;
-
-	memset(p, 0, sizeof(*p));
-	p->iov = (struct iovec){ &p->byte, 1 };
-	p->msg = (struct msghdr){
-		.msg_iov = &p->iov,
-		.msg_iovlen = 1,
-		.msg_control = p->control.data,
-		.msg_controllen = sizeof(p->control.data),
-	};
-	c = CMSG_FIRSTHDR(&p->msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-}
-
-/* For a moment only the message holds the buffer. */
+/* For a moment only a message holds the buffer. */
 static void do_pass(struct worker *w, struct buffer *b)
 {
-	struct passed out, in;
+	union {
+		struct cmsghdr header;
+		char data[CMSG_SPACE(sizeof(int))];
+	} control = {
+		.header = {
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		},
+	};
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends))
 		give_up(w, "socketpair");
-	passed_init(&out);
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&out.msg)), &b->fd, sizeof(b->fd));
-	if (sendmsg(ends[0], &out.msg, 0) != 1)
+	memcpy(CMSG_DATA(&control.header), &b->fd, sizeof(b->fd));
+	if (sendmsg(ends[0], &msg, 0) != 1)
 		give_up(w, "sendmsg");
 	close_buffer(b);
-	passed_init(&in);
-	if (recvmsg(ends[1], &in.msg, MSG_CMSG_CLOEXEC) != 1)
+	if (recvmsg(ends[1], &msg, MSG_CMSG_CLOEXEC) != 1)
 		give_up(w, "recvmsg");
-	memcpy(&b->fd, CMSG_DATA(CMSG_FIRSTHDR(&in.msg)), sizeof(b->fd));
+	memcpy(&b->fd, CMSG_DATA(&control.header), sizeof(b->fd));
 	close(ends[0]);
 	close(ends[1]);
 }
