@@ -185,24 +185,12 @@ run_jobs() {
 	exec "$@"
 }
 
-# serve SOCKET: for scripts/lab/remote.sh, as if it were a board
-serve() {
+# interactive OPTION...: a shell on the serial line, which OPTION says where it is
+interactive() {
 	add_modules
 	how=$(speed wall) || exit 1
 	# shellcheck disable=SC2086,SC2046
-	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-chardev "socket,id=console,path=$1,server=on,wait=off" -serial chardev:console \
-		-append "console=$console quiet $CMDLINE $(clock wall) $(side_by_side) VARIANT=$variant -- shell"
-}
-
-run_shell() {
-	add_modules
-	how=$(speed wall) || exit 1
-	echo "A shell in the $variant $series kernel; exit leaves it, ctrl-a x kills it."
-	# shellcheck disable=SC2086,SC2046
-	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \
-		-chardev stdio,id=console,mux=on,signal=off -serial chardev:console \
-		-mon chardev=console,mode=readline \
+	exec "$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" "$@" -serial chardev:console \
 		-append "console=$console quiet $CMDLINE $(clock wall) $(side_by_side) VARIANT=$variant TERM=${TERM:-vt100} -- shell"
 }
 
@@ -231,29 +219,27 @@ arm64)
 *) die "ARCH=$arch: not one of x86_64, arm64" ;;
 esac
 
-case $mode in
-accel) accel ;;
-icount | wall)
-	[ $# -ge 2 ] || die "a name and a job are needed"
-	name=$1
-	shift
-	have_parts
-	lock "$OUT/.qemu.lock"
-	have_memory
-	run_jobs "$@"
+case $mode,$# in
+accel,*)
+	accel
+	exit
 	;;
-shell)
-	have_parts
-	lock "$OUT/.qemu.lock"
-	have_memory
-	run_shell
-	;;
-serve)
-	[ $# = 1 ] || die "a socket is needed"
-	have_parts
-	lock "$OUT/.qemu.lock"
-	have_memory
-	serve "$1"
-	;;
+icount,[01] | wall,[01]) die "a name and a job are needed" ;;
+icount,* | wall,* | shell,* | serve,1) ;;
+serve,*) die "a socket is needed" ;;
 *) die "$mode: not one of icount, wall, shell, serve, accel" ;;
 esac
+have_parts
+lock "$OUT/.qemu.lock"
+have_memory
+case $mode in
+shell)
+	echo "A shell in the $variant $series kernel; exit leaves it, ctrl-a x kills it."
+	interactive -chardev stdio,id=console,mux=on,signal=off -mon chardev=console,mode=readline
+	;;
+# for scripts/lab/remote.sh, as if it were a board
+serve) interactive -chardev "socket,id=console,path=$1,server=on,wait=off" ;;
+esac
+name=$1
+shift
+run_jobs "$@"

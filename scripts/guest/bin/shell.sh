@@ -25,4 +25,5 @@ Linux $release ${VARIANT-}
 
 END
 # The leader of a session that opens a terminal controls it
+# shellcheck disable=SC2016 # for the shell inside
 exec setsid -w sh -c 'exec mksh -i <"$0" >"$0" 2>&1' "$tty"
