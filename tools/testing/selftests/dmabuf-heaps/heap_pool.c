@@ -40,6 +40,10 @@
 #define MIXED_ROUNDS	1000
 #define MIXED_BUFFERS	16
 
+/* Of one block, the largest that most kernels have. */
+#define PIECE_BYTES	(4 * MIB)
+#define NR_PIECES	(MAX_BYTES / PIECE_BYTES)
+
 /* How long the CPUs are kept busy, and the buffers that are released meanwhile at once. */
 #define HOG_SECONDS	5
 #define NR_RELEASED	6
@@ -509,16 +513,21 @@ static int mix_sizes(int heap, unsigned int seed)
 	return ret;
 }
 
-static int count_leaves(int heap, int test, struct dmabuf_vmap_result *res)
+/* Returns a new buffer, of which @res says how many leaves and entries it has. */
+static int alloc_counted(int heap, int test, struct dmabuf_vmap_result *res)
 {
 	const int dmabuf = heap_alloc(heap, LARGE_BYTES);
-	int ret;
 
-	if (dmabuf < 0)
+	if (dmabuf >= 0 && vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_LEAVES, 0, res)) {
+		close(dmabuf);
 		return -1;
-	ret = vmap_test_once(test, dmabuf, DMABUF_VMAP_TEST_LEAVES, 0, res);
-	close(dmabuf);
-	return ret;
+	}
+	return dmabuf;
+}
+
+static int count_leaves(int heap, int test, struct dmabuf_vmap_result *res)
+{
+	return close(alloc_counted(heap, test, res));
 }
 
 TEST_F_TIMEOUT(pool, keeps_buffers_contiguous, TIME_LIMIT)
@@ -537,6 +546,66 @@ TEST_F_TIMEOUT(pool, keeps_buffers_contiguous, TIME_LIMIT)
 	TH_LOG("fresh: %llu leaves, %u entries; then: %llu leaves, %u entries",
 	       leaf_count(&fresh), fresh.nents, leaf_count(&mixed), mixed.nents);
 	EXPECT_EQ(leaf_count(&fresh), leaf_count(&mixed));
+	close(test);
+}
+
+/* Takes all of the pool in pieces, and releases these in random order. */
+static int shuffle_pool(int heap, unsigned int seed)
+{
+	int pieces[NR_PIECES], ret = 0;
+
+	for (unsigned int i = 0; i < NR_PIECES; i++) {
+		pieces[i] = heap_alloc(heap, PIECE_BYTES);
+		if (pieces[i] < 0)
+			ret = -1;
+	}
+	for (unsigned int left = NR_PIECES; left; left--) {
+		const unsigned int i = rand_r(&seed) / 16 % left;
+
+		close(pieces[i]);
+		pieces[i] = pieces[left - 1];
+	}
+	return ret;
+}
+
+/*
+ * The memory of two buffers comes back in pieces, in no order.  The next buffer gets
+ * those with the lowest addresses.  So it is in no more places than the two were
+ * together.
+ */
+TEST_F_TIMEOUT(pool, hands_out_neighbours, TIME_LIMIT)
+{
+	const int test = open_vmap_test();
+	struct dmabuf_vmap_result fresh[2], next;
+	int held[ARRAY_SIZE(fresh)];
+	struct pool before, pool;
+
+	if (test < 0)
+		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	set_pool_max(0);
+	for (size_t i = 0; i < ARRAY_SIZE(fresh); i++) {
+		held[i] = alloc_counted(self->heap, test, &fresh[i]);
+		ASSERT_LE(0, held[i]);
+	}
+	set_pool_max(MAX_BYTES);
+	for (size_t i = 0; i < ARRAY_SIZE(fresh); i++)
+		ASSERT_EQ(0, close(held[i]));
+	before = read_pool();
+	ASSERT_EQ(MAX_BYTES, before.total);
+
+	ASSERT_EQ(0, shuffle_pool(self->heap, 1));
+	pool = read_pool();
+	if (pool.missed > before.missed)
+		SKIP(return, "the pool has blocks of other sizes");
+	ASSERT_EQ(MAX_BYTES, pool.total);
+	ASSERT_TRUE(wait_for_clean_pool());
+
+	ASSERT_EQ(0, count_leaves(self->heap, test, &next));
+	EXPECT_EQ(LARGE_BYTES, read_pool().took_clean - pool.took_clean);
+	TH_LOG("fresh: %u and %u entries; from the pool: %llu leaves, %u entries",
+	       fresh[0].nents, fresh[1].nents, leaf_count(&next), next.nents);
+	EXPECT_EQ(leaf_count(&fresh[0]), leaf_count(&next));
+	EXPECT_GE(fresh[0].nents + fresh[1].nents, next.nents);
 	close(test);
 }
 
@@ -586,6 +655,8 @@ TEST_F_TIMEOUT(pool, traces_what_it_counts, TIME_LIMIT)
 {
 	struct pool traced = {}, pool;
 
+	/* Of a run that has failed. */
+	rmdir(TRACES);
 	if (mkdir(TRACES, 0755))
 		SKIP(return, TRACES ": %s", strerror(errno));
 	self->before = read_pool();
