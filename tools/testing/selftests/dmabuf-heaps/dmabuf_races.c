@@ -45,7 +45,7 @@ FIXTURE_SETUP(prime)
 {
 	self->dmabuf = -1;
 	self->before = count_left();
-	self->drm = drmOpen(variant->driver, NULL);
+	self->drm = drm_open(variant->driver);
 	if (self->drm < 0)
 		SKIP(return, "no %s", variant->driver);
 	self->dmabuf = exporter_alloc(SYSTEM, SHARED_BYTES);
@@ -368,6 +368,9 @@ TEST_F_TIMEOUT(unbound, releases_buffer_after_unbind, TIME_LIMIT)
 
 /* The same memory for two devices at once. */
 
+/* The longest segment that vgem says it takes. */
+#define SEGMENT_BYTES	(64 * KIB)
+
 FIXTURE(attached_twice)
 {
 	struct left before;
@@ -383,10 +386,10 @@ FIXTURE_SETUP(attached_twice)
 	self->test = open_vmap_test();
 	if (self->test < 0)
 		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
-	self->drm = drmOpen("vgem", NULL);
+	self->drm = drm_open("vgem");
 	if (self->drm < 0)
 		SKIP(return, "no vgem");
-	self->dmabuf = exporter_alloc(SYSTEM, SHARED_BYTES);
+	self->dmabuf = exporter_alloc(SYSTEM, SEGMENT_BYTES);
 	ASSERT_LE(0, self->dmabuf);
 	/* DMA debugging takes that for an error, and nothing else of it. */
 	set_dma_errors("1");
@@ -406,7 +409,7 @@ FIXTURE_TEARDOWN(attached_twice)
 
 TEST_F_TIMEOUT(attached_twice, shows_same_content_to_both, TIME_LIMIT)
 {
-	__u64 *map = map_dmabuf(self->dmabuf, SHARED_BYTES);
+	__u64 *map = map_dmabuf(self->dmabuf, SEGMENT_BYTES);
 	struct dmabuf_vmap_attach arg;
 	__u32 handle;
 
@@ -423,7 +426,7 @@ TEST_F_TIMEOUT(attached_twice, shows_same_content_to_both, TIME_LIMIT)
 		EXPECT_EQ(dmabuf_vmap_test_pattern(arg.test.seed, i), map[i]);
 	}
 	EXPECT_EQ(0, drmCloseBufferHandle(self->drm, handle));
-	munmap(map, SHARED_BYTES);
+	munmap(map, SEGMENT_BYTES);
 }
 
 /* Buffers of memory that user space has, in sizes and pieces that it says. */
@@ -526,7 +529,10 @@ TEST_F_TIMEOUT(udmabuf, survives_repeated_access, TIME_LIMIT)
 	close(dmabuf);
 }
 
-/* The same page twice in a row is never contiguous. */
+/*
+ * The same page twice in a row is never contiguous.  DMA debugging takes that for an
+ * error, and warns of more than eight at once.
+ */
 TEST_F_TIMEOUT(udmabuf, fails_in_importer_of_contiguous_memory, TIME_LIMIT)
 {
 	struct v4l2 v4l2;
@@ -534,17 +540,18 @@ TEST_F_TIMEOUT(udmabuf, fails_in_importer_of_contiguous_memory, TIME_LIMIT)
 
 	if (load_v4l2_drivers())
 		SKIP(return, NO_V4L2_DRIVERS);
-	self->list->count = 16;
+	set_dma_errors("0");
+	self->list->count = 4;
 	dmabuf = ioctl(self->dev, UDMABUF_CREATE_LIST, self->list);
 	ASSERT_LE(0, dmabuf)
 		TH_LOG("%s", strerror(errno));
-	ASSERT_EQ(0, v4l2_user(&v4l2, "vivid", &vivid_contig, CAPTURE, dmabuf, 16 * page_size()));
+	ASSERT_EQ(0, v4l2_user(&v4l2, "vivid", &vivid_contig, CAPTURE, dmabuf, 4 * page_size()));
 	ASSERT_EQ(0, v4l2_ready(&v4l2.user));
 	EXPECT_EQ(-1, v4l2_prepare(&v4l2.user));
 	EXPECT_EQ(EFAULT, errno);
 	close(v4l2.fd);
 	/* An importer that needs no contiguous memory takes it. */
-	ASSERT_EQ(0, v4l2_user(&v4l2, "vivid", &vivid_capture, CAPTURE, dmabuf, 16 * page_size()));
+	ASSERT_EQ(0, v4l2_user(&v4l2, "vivid", &vivid_capture, CAPTURE, dmabuf, 4 * page_size()));
 	ASSERT_EQ(0, v4l2_ready(&v4l2.user));
 	EXPECT_EQ(0, v4l2_prepare(&v4l2.user));
 	close(v4l2.fd);

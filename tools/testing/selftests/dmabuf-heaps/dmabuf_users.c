@@ -116,7 +116,7 @@ FIXTURE(vgem)
 
 FIXTURE_SETUP(vgem)
 {
-	self->fd = drmOpen("vgem", NULL);
+	self->fd = drm_open("vgem");
 	if (self->fd < 0)
 		SKIP(return, "no vgem");
 }

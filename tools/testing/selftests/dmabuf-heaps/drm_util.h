@@ -30,6 +30,7 @@ struct vkms {
 
 extern const struct user vkms_atomic, vkms_legacy;
 
+int drm_open(const char *driver);
 int drm_ret(int ret);
 int vkms_open(struct vkms *v);
 void vkms_close(struct vkms *v);

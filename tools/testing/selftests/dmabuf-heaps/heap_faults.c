@@ -292,7 +292,7 @@ static const struct request layout_pages_request = {
 static int vgem_ready(struct state *s)
 {
 	if (s->vgem < 0)
-		s->vgem = drmOpen("vgem", NULL);
+		s->vgem = drm_open("vgem");
 	return s->vgem < 0 ? -1 : 0;
 }
 

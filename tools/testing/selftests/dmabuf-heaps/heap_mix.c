@@ -432,7 +432,7 @@ static void open_users(struct worker *w)
 	w->test = open_vmap_test();
 	if (w->test < 0)
 		give_up(w, VMAP_TEST_FILE);
-	w->vgem = drmOpen("vgem", NULL);
+	w->vgem = drm_open("vgem");
 	w->v4l2.fd = -1;
 	/* The other queue decides how large frames are, see v4l2_user(). */
 	if (!load_v4l2_drivers() &&
