@@ -72,9 +72,9 @@ printf 'TAP version 13\n1..1\nok 1 - b\n' >shape-two
 echo 0 >status
 check "all that apply" ends "4 passed, 0 failed" 0
 check "each has its memory, and arguments" grep -qxF \
-	"256M 256|-numa a,b -numa c|swiotlb=force|6.12 x86_64 patched wall shape-one kselftest -o 1500 -t dmabuf-heaps:heap -t dmabuf-heaps:vmap" booted
+	"256M 256|-numa a,b -numa c|swiotlb=force|6.12 x86_64 patched wall shape-one kselftest -o 3000 -t dmabuf-heaps:heap -t dmabuf-heaps:vmap" booted
 check "commands come before tests" grep -qxF \
-	"2G 2000|||6.12 x86_64 patched-numa wall shape-two run /bin/setup + kselftest -o 1500 -t dmabuf-heaps:heap" booted
+	"2G 2000|||6.12 x86_64 patched-numa wall shape-two run /bin/setup + kselftest -o 3000 -t dmabuf-heaps:heap" booted
 check "a flavour is built" grep -qx "6.12 x86_64 patched-numa" built
 check "one of them" ends "2 passed, 0 failed" 0 one
 check "and no other" eval '! grep -q shape-two booted'
