@@ -34,12 +34,15 @@ static int user_count_pte(pte_t *ptep, unsigned long addr, unsigned long next,
 {
 	struct dmabuf_vmap_user *user = walk->private;
 	const pte_t pte = ptep_get(ptep);
+	unsigned long size;
 
 	if (!pte_present(pte))
 		return 0;
-	if (pte_leaf_size(pte) == PAGE_SIZE)
+	/* powerpc 8xx tells from the PMD as well */
+	size = __pte_leaf_size(pmdp_get(pmd_off(walk->mm, addr)), pte);
+	if (size == PAGE_SIZE)
 		user->pte_leaves++;
-	else if (IS_ALIGNED(addr, pte_leaf_size(pte)))
+	else if (IS_ALIGNED(addr, size))
 		user->cont_leaves++;
 	return 0;
 }
