@@ -121,10 +121,10 @@ shows()
 # guest_is_gone: the process that a hanging guest has started is dead, reaped or not
 guest_is_gone()
 {
-	sleep 0.1
-	if ! grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$(cat pid)/status" 2>/dev/null; then
-		return
-	fi
+	for _ in $(seq 100); do
+		grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$(cat pid)/status" 2>/dev/null || return 0
+		sleep 0.1
+	done
 	echo "process $(cat pid) is still there" >>out
 	return 1
 }
@@ -153,7 +153,7 @@ interrupt()
 {
 	rm -f pid
 	"$vm_run" --deny "$deny" --console console --port port -- "$tests/fake-qemu" 'boot run; hang' >out 2>&1 &
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 100); do
 		[ ! -s pid ] || break
 		sleep 0.1
 	done
