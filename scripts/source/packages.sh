@@ -16,7 +16,7 @@ set -eu
 packages() {
 	# the kernel and the selftests
 	echo gcc libc6-dev make binutils flex bison bc libelf-dev libssl-dev
-	echo perl xz-utils lz4 kmod cpio rsync patch ccache pkgconf libdrm-dev
+	echo perl util-linux xz-utils lz4 kmod cpio rsync patch ccache pkgconf libdrm-dev
 	# the guest's userland
 	echo mksh toybox
 	# the picture that it draws, and the figures that it has
@@ -49,7 +49,8 @@ wants() {
 	libelf-dev) echo gelf.h ;;
 	libssl-dev) echo openssl/ssl.h ;;
 	libdrm-dev) echo libdrm.pc ;;
-	perl) echo File::Find ;;
+	perl) echo File::Find FindBin Time::HiRes MIME::Base64 ;;
+	util-linux) echo setpriv ;;
 	xz-utils) echo xz ;;
 	pkgconf) echo pkg-config ;;
 	netpbm) echo pnmtopng ;;
