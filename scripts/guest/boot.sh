@@ -177,7 +177,8 @@ run_jobs() {
 		;;
 	esac
 	# shellcheck disable=SC2086,SC2046 # lists of arguments
-	set -- setpriv --pdeathsig TERM "$top/scripts/guest/vm-run.pl" --console "$log.console" --port "$log.port" \
+	# below make, a guest ends with the script that has started it
+	set -- ${OUT_HELD:+setpriv --pdeathsig TERM} "$top/scripts/guest/vm-run.pl" --console "$log.console" --port "$log.port" \
 		--cmd "$log.cmd" --outcome "$log.outcome" --deny "$top/scripts/guest/splat.deny" \
 		${V:+--verbose} $(patience) $file -- \
 		"$qemu" $how $(machine) -kernel "$image" -initrd "$initramfs" \

@@ -134,10 +134,7 @@ uses() {
 	sed -i 's/^>/\t/' busy.mk
 	make -s -C "$top" -f "$tmp/busy.mk" OUT="$tmp/out.d" TARGETS=wait wait &
 	holder=$!
-	for _ in $(seq 100); do
-		[ ! -s out.d/.make ] || return 0
-		sleep 0.1
-	done
+	await_file out.d/.make
 }
 
 # one_at_a_time: until the first make ends, and whatever it leaves
@@ -632,25 +629,12 @@ test_terminals() {
 
 # --- interrupted -----------------------------------------------------------
 
-# is_gone PID: soon
-is_gone() {
-	for _ in $(seq 100); do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.1
-	done
-	echo "process $1 is still there" >out
-	return 1
-}
-
 # nothing_goes_on: when the shell that make has started is killed, as make does
 nothing_goes_on() {
 	# shellcheck disable=SC2016 # for the shells inside
 	sh -c '. "${0%/*}/../lib.sh"; run_progress -- sh -c "sleep 60 & echo \$! >pid; wait"; :' \
 		"$top/scripts/tests/x" >out 2>&1 &
-	for _ in $(seq 100); do
-		[ ! -s pid ] || break
-		sleep 0.1
-	done
+	await_file pid
 	kill $!
 	is_gone "$(cat pid)"
 }
@@ -658,7 +642,7 @@ nothing_goes_on() {
 # says_who: has a lock
 says_who() {
 	flock busy.lock sh -c 'echo $$ >holder; until [ -s said ]; do sleep 0.1; done' &
-	until [ -s holder ]; do sleep 0.1; done
+	await_file holder
 	lib lock "$tmp/busy.lock" >said
 	cp said out
 	grep -Eq "^x: waiting for process .*process $(cat holder) \(sh\).*, which uses busy.lock\$" out

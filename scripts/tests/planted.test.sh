@@ -45,6 +45,16 @@ pass='job 1..2 "ok 1 one" "ok 2 two # SKIP no device"'
 fail='job 1..2 "ok 1 one" "not ok 2 two # exit=1"'
 ends='guest ends well \('
 
+# ends_with_make: the guest of a check that is killed
+ends_with_make() {
+	rm -f pid
+	echo 'boot run; hang' >script
+	OUT_HELD=$tmp/out.d OUT=$tmp/out.d ACCEL=tcg TEST=kunit "$top/scripts/check/check.sh" 6.12 x86_64 patched >out 2>&1 &
+	await_file pid
+	kill $!
+	is_gone "$(cat pid)"
+}
+
 check "a good guest passes" prints '^4 passed, 0 failed, 1 skipped$' check_with "$pass"
 red "a WARN" "${ends}kernel splat: stage run: WARNING: CPU: 0 " 'boot run; splat; end 0'
 check "and the lines around it, once more with the sum" shown_twice '^   .*after the splat'
@@ -75,6 +85,7 @@ mkdir -p out.d/src/6.12/patched
 echo mm/vmalloc.c:vmap >out.d/src/6.12/patched/.overlay-accepted
 check "what was accepted of the tree is in the verdict" \
 	prints '^check: accepted, and not what ours was made for: mm/vmalloc.c:vmap$' check_with "$pass"
+check "the guest of a check that is killed" ends_with_make
 echo 2 >$kernel/.version
 check "an old kernel" is_red 'runs the kernel of the last build' "$pass"
 finish

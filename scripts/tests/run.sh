@@ -153,10 +153,7 @@ interrupt()
 {
 	rm -f pid
 	"$vm_run" --deny "$deny" --console console --port port -- "$tests/fake-qemu" 'boot run; hang' >out 2>&1 &
-	for _ in $(seq 100); do
-		[ ! -s pid ] || break
-		sleep 0.1
-	done
+	await_file pid
 	kill -s "$1" $!
 	got=0
 	wait $! || got=$?

@@ -64,6 +64,24 @@ silent() {
 	return 1
 }
 
+# is_gone PID: soon
+is_gone() {
+	for _ in $(seq 100); do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	echo "process $1 is still there" >out
+	return 1
+}
+
+# await_file FILE: until there is something in it, or ten seconds
+await_file() {
+	for _ in $(seq 100); do
+		[ ! -s "$1" ] || return 0
+		sleep 0.1
+	done
+}
+
 # finish: the plan, and whether all passed
 finish() {
 	echo "1..$count"
