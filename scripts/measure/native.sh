@@ -31,28 +31,16 @@ program() {
 
 # table: of lines "VARIANT LAYOUT NS"
 table() {
-	awk -F '\t' -v processor="$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" '
-		function median(key,    i, j, n, t, a) {
-			n = split(all[key], a, " ")
-			for (i = 2; i <= n; i++)
-				for (j = i; j > 1 && a[j - 1] + 0 > a[j] + 0; j--) {
-					t = a[j]
-					a[j] = a[j - 1]
-					a[j - 1] = t
-				}
-			return a[int((n + 1) / 2)]
-		}
-		!($2 in seen) { seen[$2]; name[++n] = $2 }
-		{ all[$1, $2] = all[$1, $2] " " $3 }
-		END {
-			print "ns a page on " processor
-			printf "%-24s %8s %8s %8s\n", "layout", "stock", "patched", "ratio"
-			for (i = 1; i <= n; i++) {
-				stock = median("stock" SUBSEP name[i])
-				ours = median("patched" SUBSEP name[i])
-				printf "%-24s %8.2f %8.2f %7.2fx\n", name[i], stock, ours, stock / ours
-			}
-		}'
+	echo "ns a page on $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
+	jq -L "$top/scripts/report" -nRr 'include "figures";
+		[inputs / "\t"] as $all |
+		def median($of): [$all[] | select(.[:2] == $of)[2] | tonumber] | sort | .[length / 2 | floor];
+		["layout", "stock", "patched", "ratio"],
+		([$all[][1]] | firsts[] | . as $layout |
+			["stock", "patched"] | map(median([., $layout])) | [$layout] + . + [.[0] / .[1]]) | @tsv' |
+		awk -F '\t' -v form='%-24s %8.2f %8.2f %7.2fx\n' '
+			NR == 1 { printf "%-24s %8s %8s %8s\n", $1, $2, $3, $4; next }
+			{ printf form, $1, $2, $3, $4 }'
 }
 
 [ $# = 2 ] || die "usage: native.sh SERIES ARCH"
