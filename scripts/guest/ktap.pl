@@ -7,9 +7,9 @@
 # "N passed, N failed" or "N passed, N failed, N skipped".
 use strict;
 use warnings;
-use FindBin;
+use File::Basename;
 use Getopt::Long;
-use lib $FindBin::Bin;
+use lib dirname(__FILE__);
 use Ktap;
 
 my $usage = <<'END';

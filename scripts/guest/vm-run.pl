@@ -7,12 +7,12 @@
 # only read for kernel splats. See usage below for the contract.
 use strict;
 use warnings;
-use FindBin;
+use File::Basename;
 use Getopt::Long qw(:config require_order);
 use IO::Handle;
 use POSIX qw(setpgid WNOHANG);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
-use lib $FindBin::Bin;
+use lib dirname(__FILE__);
 use Ktap;
 
 my $usage = <<'END';

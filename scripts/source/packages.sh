@@ -49,7 +49,7 @@ wants() {
 	libelf-dev) echo gelf.h ;;
 	libssl-dev) echo openssl/ssl.h ;;
 	libdrm-dev) echo libdrm.pc ;;
-	perl) echo File::Find FindBin Time::HiRes MIME::Base64 ;;
+	perl) echo File::Find Time::HiRes MIME::Base64 ;;
 	util-linux) echo setpriv ;;
 	xz-utils) echo xz ;;
 	pkgconf) echo pkg-config ;;

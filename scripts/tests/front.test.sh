@@ -426,8 +426,8 @@ path_without() {
 	for dir in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
 		ln -s $dir/* bin/ 2>/dev/null || :
 	done
-	for name; do
-		rm -f bin/"$name"
+	for command; do
+		rm -f bin/"$command"
 	done
 }
 
@@ -641,10 +641,10 @@ nothing_goes_on() {
 
 # says_who: has a lock
 says_who() {
-	flock busy.lock sh -c 'echo $$ >holder; until [ -s said ]; do sleep 0.1; done' &
+	flock busy.lock sh -c 'echo $$ >holder; until [ -s waits ]; do sleep 0.1; done' &
 	await_file holder
-	lib lock "$tmp/busy.lock" >said
-	cp said out
+	lib lock "$tmp/busy.lock" >waits
+	cp waits out
 	grep -Eq "^x: waiting for process .*process $(cat holder) \(sh\).*, which uses busy.lock\$" out
 }
 
