@@ -82,25 +82,6 @@ static int import_and_close(int nr, void *data)
 	return 0;
 }
 
-/* Neither device sets a limit of its segments, nor is behind an IOMMU. */
-TEST_F_TIMEOUT(prime, imports_any_size, TIME_LIMIT)
-{
-	const size_t sizes[] = {
-		4 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 8 * MIB, 32 * MIB,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		const int dmabuf = exporter_alloc(SYSTEM, sizes[i]);
-		__u32 handle = 0;
-
-		ASSERT_LE(0, dmabuf);
-		EXPECT_EQ(0, drm_ret(drmPrimeFDToHandle(self->drm, dmabuf, &handle)))
-			TH_LOG("%zu bytes: %s", sizes[i], strerror(errno));
-		EXPECT_EQ(0, drmCloseBufferHandle(self->drm, handle));
-		close(dmabuf);
-	}
-}
-
 TEST_F_TIMEOUT(prime, imports_and_closes_on_all_cpus, TIME_LIMIT)
 {
 	int fds[] = { self->drm, self->dmabuf };

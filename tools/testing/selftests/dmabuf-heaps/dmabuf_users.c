@@ -108,32 +108,39 @@ TEST_F_TIMEOUT(shared, maps_at_first_use_and_unmaps_after_last, TIME_LIMIT)
 	EXPECT_EQ(1, fgraph_read("system_heap_vunmap", ns, ARRAY_SIZE(ns)));
 }
 
-/* An importer that attaches and never maps for the kernel. */
-FIXTURE(vgem)
+/* Importers that attach.  To import a buffer maps nothing for the kernel. */
+FIXTURE(importer)
 {
 	int fd;
 };
 
-FIXTURE_SETUP(vgem)
+FIXTURE_VARIANT(importer)
 {
-	self->fd = drm_open("vgem");
+	const char *driver;
+};
+
+FIXTURE_VARIANT_ADD(importer, vgem) { "vgem" };
+FIXTURE_VARIANT_ADD(importer, vkms) { "vkms" };
+
+FIXTURE_SETUP(importer)
+{
+	self->fd = drm_open(variant->driver);
 	if (self->fd < 0)
-		SKIP(return, "no vgem");
+		SKIP(return, "no %s", variant->driver);
 }
 
-FIXTURE_TEARDOWN(vgem)
+FIXTURE_TEARDOWN(importer)
 {
 	drmClose(self->fd);
 }
 
-static int import(int fd, int dmabuf, __u32 *handle)
+/* Neither driver sets a limit of its segments: all sizes can be bounced, too. */
+TEST_F_TIMEOUT(importer, imports_any_size, TIME_LIMIT)
 {
-	return drm_ret(drmPrimeFDToHandle(fd, dmabuf, handle));
-}
-
-TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
-{
-	const size_t sizes[] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 128 * MIB };
+	const size_t sizes[] = {
+		4 * KIB, 64 * KIB, 256 * KIB, 512 * KIB, 768 * KIB, MIB, 8 * MIB, 32 * MIB,
+		128 * MIB,
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		const int dmabuf = exporter_alloc(SYSTEM, page_align(sizes[i]));
@@ -144,7 +151,7 @@ TEST_F_TIMEOUT(vgem, imports_a_buffer_of_any_size, TIME_LIMIT)
 
 		ASSERT_LE(0, dmabuf);
 		ASSERT_EQ(0, fgraph_start(TRACED));
-		ASSERT_EQ(0, import(self->fd, dmabuf, &handle))
+		ASSERT_EQ(0, drm_ret(drmPrimeFDToHandle(self->fd, dmabuf, &handle)))
 			TH_LOG("%zu bytes: %s", sizes[i], strerror(errno));
 		fgraph_stop();
 		EXPECT_EQ(1, fgraph_read("dma_buf_dynamic_attach", ns, ARRAY_SIZE(ns)));
