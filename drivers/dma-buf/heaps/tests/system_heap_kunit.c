@@ -683,8 +683,6 @@ static void expect_others_run(struct kunit *test, void (*work)(struct kunit *tes
 	unsigned int part = 100;
 	int i;
 
-	if (preempt_model_preemptible())
-		kunit_skip(test, "others always run in this kernel");
 	KUNIT_ASSERT_TRUE(test, alloc_cpumask_var(&allowed, GFP_KERNEL));
 	cpumask_copy(allowed, current->cpus_ptr);
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
@@ -693,6 +691,13 @@ static void expect_others_run(struct kunit *test, void (*work)(struct kunit *tes
 	KUNIT_EXPECT_LE(test, part, WAIT_PART);
 	set_cpus_allowed_ptr(current, allowed);
 	free_cpumask_var(allowed);
+}
+
+/* Before anything is allocated: a test ends with that. */
+static void skip_if_preemptible(struct kunit *test)
+{
+	if (preempt_model_preemptible())
+		kunit_skip(test, "others always run in this kernel");
 }
 
 static void zero_much(struct kunit *test)
@@ -706,9 +711,11 @@ static void zero_much(struct kunit *test)
 static void heap_test_zero_lets_others_run(struct kunit *test)
 {
 	const unsigned int order = get_order(SZ_64K);
-	struct page *page = alloc_pages(GFP_KERNEL, order);
 	struct sg_table table = {};
+	struct page *page;
 
+	skip_if_preemptible(test);
+	page = alloc_pages(GFP_KERNEL, order);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	make_table(test, &table, page);
 	test->priv = &table;
@@ -730,9 +737,11 @@ static void free_much(struct kunit *test)
 static void heap_test_free_lets_others_run(struct kunit *test)
 {
 	const unsigned int order = get_order(SZ_64K);
-	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
 	struct sg_table table = {};
+	struct page *page;
 
+	skip_if_preemptible(test);
+	page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	make_table(test, &table, page);
 	page_ref_add(page, WAIT_TRIES * MANY_BLOCKS);
@@ -771,6 +780,7 @@ static void lay_out_much(struct kunit *test)
 
 static void heap_test_layout_lets_others_run(struct kunit *test)
 {
+	skip_if_preemptible(test);
 	kunit_activate_static_stub(test, heap_runs_alloc_array, alloc_array_by_kmalloc);
 	expect_others_run(test, lay_out_much);
 }
