@@ -517,15 +517,19 @@ __u64 free_or_cached_bytes(void)
 
 /*
  * CPUs keep pages that they freed, up to an eighth of memory.  Buffers cannot use those
- * among movable pages, and without reclaim they are not drained.  But each second the
- * CPUs free some of them.
+ * among movable pages, and without reclaim they are not drained.  Each time that a CPU
+ * brings its statistics up to date it frees some of them.  An idle one is asked to.
  *
  * Returns whether @bytes are free at last.
  */
 bool wait_for_free(__u64 bytes)
 {
-	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++)
+	char nothing[2];
+
+	for (int i = 0; i < MAX_SECONDS && free_bytes() < bytes; i++) {
+		read_text("/proc/sys/vm/stat_refresh", nothing, sizeof(nothing));
 		sleep(1);
+	}
 	return free_bytes() >= bytes;
 }
 

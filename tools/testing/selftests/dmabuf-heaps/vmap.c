@@ -120,8 +120,10 @@ TEST_F_TIMEOUT(fresh, maps_with_few_leaves, TIME_LIMIT)
 				    DMABUF_VMAP_TEST_LEAVES, 0, &res));
 	if (!res.pmd_leaf_size)
 		SKIP(return, "vmalloc of this kernel has no PMD leaves");
-	if (booted_with("nohugevmalloc"))
-		SKIP(return, "booted with nohugevmalloc");
+	if (res.pmd_leaf_size > FRESH_BYTES)
+		SKIP(return, "a PMD leaf is larger");
+	if (booted_with("nohugevmap"))
+		SKIP(return, "booted with nohugevmap");
 
 	EXPECT_GE(64U, leaf_count(&res))
 		TH_LOG("pud %llu pmd %llu cont %llu pte %llu",
@@ -158,6 +160,8 @@ TEST_F_TIMEOUT(fresh, maps_without_a_page_array, TIME_LIMIT)
 	struct dmabuf_vmap_test arg = { .fd = self->dmabuf, .rounds = 64 };
 	long long before, pages;
 
+	if (!array_pages)
+		SKIP(return, "the array is smaller than a page");
 	if (kernel_has("kasan_populate_vmalloc\n"))
 		SKIP(return, "KASAN allocates shadow pages for each vmap");
 	/* The first round may set up page tables. */
@@ -504,6 +508,10 @@ FIXTURE_SETUP(layout)
 	self->test = open_vmap_test();
 	if (self->test < 0)
 		SKIP(return, VMAP_TEST_FILE ": %s", strerror(errno));
+	self->arg = (struct dmabuf_vmap_layout){ ONE_PAGE };
+	/* Contiguous memory comes from page blocks that can be emptied, of 512 MiB there. */
+	if (page_size() >= 64 * KIB && layout_errno(self->test, &self->arg) == ENOMEM)
+		SKIP(return, "no contiguous memory");
 	self->arg = (struct dmabuf_vmap_layout){ ONE_PAGE };
 }
 
