@@ -9,6 +9,7 @@
  * leaves of a fresh buffer depends on vmap_sg().
  */
 #include <elf.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -486,19 +487,24 @@ TEST_F_TIMEOUT(mapping, protects_pages_while_others_map, TIME_LIMIT)
 	TH_LOG("%d rounds", rounds);
 }
 
-/* Leaves replace page tables, and others may be walking these. */
+/*
+ * Leaves replace page tables, and others may be walking these.  A table that is lost is
+ * lost each time; what readers have just then, and nobody counts, is not.
+ */
 TEST_F_TIMEOUT(mapping, replaces_tables_on_all_cpus, TIME_LIMIT)
 {
 	struct memory before, after;
-	long long lost;
+	long long lost = LLONG_MAX;
 
 	/* Also what the readers of /proc/kcore look at. */
 	ASSERT_EQ(0, hold_mapping(self->test, self->dmabuf, self->shared));
 	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
-	uncounted_pages(&before);
-	EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
-	uncounted_pages(&after);
-	lost = lost_pages(&before, &after);
+	for (int tries = 0; tries < 3 && lost > LOST_TABLES; tries++) {
+		uncounted_pages(&before);
+		EXPECT_EQ(0, on_all_cpus(1, replace_on, NULL));
+		uncounted_pages(&after);
+		lost = lost_pages(&before, &after);
+	}
 	EXPECT_GE(LOST_TABLES, lost)
 		TH_LOG("%lld pages are lost", lost);
 	EXPECT_EQ(0, unhold_mapping(self->test));
