@@ -177,6 +177,7 @@ show_accepted() {
 # arch: ARCH	only there
 # compiler: clang
 # tests: NAME...	these of the selftests, all unless said
+# must-run: ERE	of these tests, none may be skipped
 # append: WORD...	for the kernel's command line
 # machine: OPTION	for QEMU's -machine
 # faults: yes	what heap_faults has made fail is looked at, see faults.awk

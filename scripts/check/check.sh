@@ -131,11 +131,24 @@ flavour() {
 			return
 		}
 	done
+	if [ -n "${ARGS-}" ]; then
+		program "patched-$1"
+		return
+	fi
 	# shellcheck disable=SC2086 # a list
 	ours "patched-$1" -o "$FLAVOUR_LIMIT" ${tests:--c dmabuf-heaps}
 	case $(flavour_says faults "$1"),${TEST:-heap_faults} in
 	yes,*heap_faults) faults "patched-$1" ;;
 	esac
+}
+
+# program KERNEL: TEST alone, with ARGS.  The pool is not used for what is charged.
+program() {
+	accounting=1
+	[ "${TEST#*:}" != heap_pool ] || accounting=0
+	# shellcheck disable=SC2086 # words
+	APPEND="dma_heap.mem_accounting=$accounting init_on_alloc=0" \
+		run_jobs "$1" kselftest run "/kselftest/${TEST%%:*}/${TEST#*:}" $ARGS
 }
 
 # faults KERNEL: what heap_faults has made fail, by the traces of calls
@@ -227,11 +240,11 @@ verdict() {
 	[ -z "${BEGUN-}" ] || echo "It took $(since "$BEGUN"). Results: $(short "$results")"
 	cd "$results"
 	show_outcomes .
-	show_accepted patched
+	show_accepted "$variant"
 	status=0
 	find . -name '*.*tap' | sort | xargs "$top/scripts/guest/ktap.pl" --junit junit.xml "$@" >sum || status=$?
 	failures >failed
-	[ ! -s failed ] || say "to run what failed again: make check TEST=failed"
+	[ ! -s failed ] || say "to run what failed again: make check TEST=failed$again_with"
 	cat sum
 	return $status
 }
@@ -247,6 +260,10 @@ results=$out/check${FLAVOURS:+-$(echo "$FLAVOURS" | tr ' ' _)}
 [ "${TEST-}" != failed ] || [ -s "$results/failed" ] ||
 	die "TEST=failed: nothing failed the last time that can be run alone"
 last=$(cat "$results/failed" 2>/dev/null) || last=
+again_with=" KERNEL=$series ARCH=$arch"
+[ -z "${KERNEL_SRC-}" ] || again_with="$again_with KERNEL_SRC=$KERNEL_SRC"
+[ "$variant" = patched ] || again_with="$again_with VARIANT=$variant"
+[ -z "${FLAVOURS-}" ] || again_with="$again_with FLAVOURS=\"$FLAVOURS\""
 rm -rf "$results"
 mkdir -p "$results"
 
@@ -256,23 +273,24 @@ if [ "${TEST-}" = host ]; then
 	verdict
 	exit
 fi
-if [ -n "${FLAVOURS-}" ]; then
-	for name in $FLAVOURS; do
-		flavour "$name"
-	done
-	verdict
-	exit
-fi
 if [ "${TEST-}" = failed ]; then
 	echo "$last" >"$results/again"
 	again "$results/again"
 	verdict
 	exit
 fi
+if [ -n "${FLAVOURS-}" ]; then
+	set --
+	for name in $FLAVOURS; do
+		flavour "$name"
+		must=$(flavour_says must-run "$name")
+		[ -z "$must" ] || [ -n "${TEST-}" ] || set -- "$@" --must-run "$must"
+	done
+	verdict "$@"
+	exit
+fi
 if [ -n "${ARGS-}" ]; then
-	# shellcheck disable=SC2086 # words
-	APPEND='dma_heap.mem_accounting=1 init_on_alloc=0' \
-		run_jobs "$variant" kselftest run "/kselftest/${TEST%%:*}/${TEST#*:}" $ARGS
+	program "$variant"
 	verdict
 	exit
 fi
