@@ -77,6 +77,15 @@ red "a kselftest that fails" 'two: exit=1' "$fail"
 red "a job that crashes" 'exit status 139' 'boot run; end 139'
 # shellcheck disable=SC2016 # for eval
 check "what failed is run again" eval 'is_red "" "$fail" && prints "^4 passed, 0 failed" check_with "$pass" failed'
+# in_flavour: the same for a flavour of the kernel
+in_flavour() {
+	mkdir -p out.d/6.12-x86_64/check-debug
+	cp -r "$kernel" out.d/6.12-x86_64/patched-debug
+	echo patched-debug kunit >out.d/6.12-x86_64/check-debug/failed
+	FLAVOURS=debug check_with "$fail" failed
+}
+check "in a flavour as well" eval 'run in_flavour; grep -qx "4 passed, 1 failed" out'
+check "and how is said" grep -qx 'check: .* make check TEST=failed KERNEL=6.12 ARCH=x86_64 FLAVOURS="debug"' out
 check "and if nothing did, that is said" refuses '^check: TEST=failed: nothing failed' check_with "$pass" failed
 check "all results are in a JUnit file" grep -q 'testcase classname="./patched-kunit.ktap" name=' \
 	out.d/6.12-x86_64/check/junit.xml
