@@ -117,6 +117,10 @@ $(if $(filter adb adb:% ssh:% serial:%,$(DEVICE)),, \
 	$(error DEVICE=$(DEVICE): not ssh:[USER@]HOST, adb[:SERIAL] or serial:LINE))
 $(call some-of,STEPS,$(STEPS))
 endif
+ifneq ($(filter check-all,$(MAKECMDGOALS)),)
+$(foreach v,KERNEL ARCH KERNEL_SRC VARIANT,$(if $(findstring command,$(origin $v)), \
+	$(error $v=$($v): not for make check-all, which tests the kernels that CHECKED names)))
+endif
 ifneq ($(filter soak,$(MAKECMDGOALS)),)
 $(if $(shell echo '$(MINUTES)' | grep -xE '[1-9][0-9]{0,3}'),, \
 	$(error MINUTES=$(MINUTES): not a number from 1 to 9999))

@@ -42,6 +42,10 @@ fits() {
 	"$series".*) ;;
 	*) die "DEVICE=$DEVICE: runs $release, not $series" ;;
 	esac
+	case $release,$arch in
+	*" x86_64,x86_64" | *" aarch64,arm64" | *" armv8l,arm64") ;;
+	*) die "DEVICE=$DEVICE: runs $release, not ARCH=$arch" ;;
+	esac
 	# shellcheck disable=SC2016 # for the shell there
 	said=$(ask '[ -d /sys/kernel/debug/dma_buf ] || mount -t debugfs none /sys/kernel/debug 2>/dev/null
 		[ -e /sys/kernel/debug/dma_buf_vmap_test ] ||

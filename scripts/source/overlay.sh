@@ -117,7 +117,10 @@ check_known() {
 	! is_known "$1" "$work/theirs" || return 0
 	! accept "$1" || return 0
 	text_of "$OUT/src/$series/pristine" "$1" >"$work/package"
-	is_known "$1" "$work/package" || : >"$work/package"
+	if ! is_known "$1" "$work/package"; then
+		: >"$work/package"
+		echo "overlay: nothing to compare $1 with; make fetch KERNEL=$series gets what ours was made for" >&2
+	fi
 	diff -u --label "$1, as known" --label "$1, sha256 $(sha256sum <"$work/theirs" | cut -d " " -f 1)" \
 		"$work/package" "$work/theirs" >&2 || :
 }

@@ -89,6 +89,8 @@ test_refused() {
 		check-all CHECKED=foo|CHECKED=foo: not some of 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64
 		check-all CHECKED=|CHECKED=: not some of
 		check-all ALSO='lint foo'|ALSO=lint foo: not some of lint check-series
+		check-all KERNEL=7.3|KERNEL=7.3: not for make check-all, which tests the kernels
+		check-all KERNEL_SRC=/src|KERNEL_SRC=/src: not for make check-all
 		soak MINUTES=abc|MINUTES=abc: not a number from 1 to 9999
 		soak MINUTES=0|MINUTES=0: not a number
 		soak MINUTES=12345|MINUTES=12345: not a number

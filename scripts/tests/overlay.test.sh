@@ -311,6 +311,7 @@ check "and can be accepted at once" goes_on mm/walk.c:old mm/walk.c:old_walk
 changed mm/walk.c 's/return a;/return fixed(a);/'
 mv $pristine away
 check "with no package to compare: shows all of it" stops '+static int old_walk' mm/walk.c:old_walk
+check "and says how to get one" grep -q '^overlay: nothing to compare .*; make fetch KERNEL=6.12 gets' out
 mv away $pristine
 changed mm/walk.c '1i // another release\n\nint other(void)\n{\n}\n'
 check "a release with the same functions goes on without a word" without_a_word
