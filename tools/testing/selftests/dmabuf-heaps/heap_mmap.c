@@ -209,7 +209,7 @@ TEST_F(mapping, has_ptes_where_no_leaf_fits)
 }
 
 /* The one that is split is a hole, then a table's worth of PTEs after one fault. */
-TEST_F(mapping, comes_back_a_table_at_a_time)
+TEST_F(mapping, refaults_whole_table)
 {
 	const size_t ptes = self->leaf / self->page;
 	char *leaf = self->map + self->leaf;
@@ -230,7 +230,7 @@ TEST_F(mapping, comes_back_a_table_at_a_time)
 }
 
 /* All of a leaf moves to where another one fits. */
-TEST_F(mapping, moves_as_a_leaf)
+TEST_F(mapping, keeps_leaf_on_mremap)
 {
 	char *to = find_hole(2 * self->leaf, self->leaf);
 	const size_t half = self->leaf / 2;
@@ -259,7 +259,7 @@ TEST_F(mapping, moves_as_a_leaf)
  * One that takes its operations away before it asks the exporter to map, and has
  * private data of its own; and one that counts its mappings.
  */
-TEST_F(mapping, of_an_importer_is_right)
+TEST_F(mapping, maps_for_importers)
 {
 	const off_t offsets[] = { 0, DMABUF_VMAP_TEST_COUNTED };
 	struct dmabuf_vmap_hold hold = { .fd = self->dmabuf };
@@ -305,7 +305,7 @@ static int follow(int test, char *map, size_t bytes, size_t first, bool write,
 	EXPECT_GE((__u64)(most_faults), _found.faults); \
 } while (0)
 
-TEST_F(mapping, is_followed_by_who_maps_it_for_a_guest_or_a_device)
+TEST_F(mapping, follows_pfn_as_kvm_and_vfio)
 {
 	const size_t from = self->leaf + self->leaf / 2, rest = self->bytes - from;
 	char *page = self->map + self->leaf + 9 * self->page;
@@ -358,7 +358,7 @@ TEST_F(mapping, keeps_the_protection_of_an_importer)
 }
 
 /* A leaf would reach out of it, when it is made and when it comes back. */
-TEST_F(mapping, ends_where_it_ends)
+TEST_F(mapping, maps_nothing_past_vma)
 {
 	const size_t bytes = 2 * self->leaf - self->page;
 	char *map = map_past(self->leaf, 0, bytes, self->dmabuf, 0);
@@ -379,7 +379,7 @@ TEST_F(mapping, ends_where_it_ends)
 	ASSERT_EQ(0, munmap(map, bytes));
 }
 
-TEST_F(mapping, is_there_without_a_fault)
+TEST_F(mapping, populates_without_faults)
 {
 	char *map = map_dmabuf(self->dmabuf, self->bytes);
 	long faults;
@@ -391,7 +391,7 @@ TEST_F(mapping, is_there_without_a_fault)
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
-TEST_F(mapping, gives_its_tables_back)
+TEST_F(mapping, frees_page_tables)
 {
 	ASSERT_EQ(0, munmap(self->map, self->bytes));
 	EXPECT_GE(self->tables + OTHER_TABLES * self->page / KIB, table_kib());
@@ -399,7 +399,7 @@ TEST_F(mapping, gives_its_tables_back)
 }
 
 /* Offsets and lengths around those of leaves, at addresses that agree or do not. */
-TEST_F(mapping, of_any_part_is_right)
+TEST_F(mapping, maps_any_part)
 {
 	const ssize_t leaf = self->leaf / self->page, all = self->bytes / self->page;
 	const ssize_t firsts[] = { 0, 1, leaf - 1, leaf, leaf + 1, 2 * leaf, all - 1 };
@@ -425,7 +425,7 @@ TEST_F(mapping, of_any_part_is_right)
 }
 
 /* With the stock heap, pieces of 1 MiB, 64 KiB and a page; ours has more sizes. */
-TEST_F(mapping, of_any_part_in_pieces_is_right)
+TEST_F(mapping, maps_any_part_of_fragmented_buffer)
 {
 	const size_t steps[] = { 1, 3, 16, 17, 511, 512, 513, PIECES_PAGES };
 	const int dmabuf = heap_alloc(self->heap, PIECES_PAGES * self->page);
@@ -450,7 +450,7 @@ TEST_F(mapping, of_any_part_in_pieces_is_right)
 	close(dmabuf);
 }
 
-TEST_F(mapping, at_any_address_is_right)
+TEST_F(mapping, maps_at_any_address)
 {
 	for (size_t shift = 0; shift < 3; shift++) {
 		char *map = map_past(self->leaf, shift * self->page, self->bytes, self->dmabuf,
@@ -465,7 +465,7 @@ TEST_F(mapping, at_any_address_is_right)
 }
 
 /* Over anonymous memory that has page tables, and leaves, of its own. */
-TEST_F(mapping, replaces_what_was_there)
+TEST_F(mapping, replaces_anonymous_memory)
 {
 	char *hole = find_hole(self->bytes, self->leaf);
 	char *map = mmap(hole, self->bytes, PROT_READ | PROT_WRITE,
@@ -480,7 +480,7 @@ TEST_F(mapping, replaces_what_was_there)
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
-TEST_F(mapping, of_other_processes_agrees)
+TEST_F(mapping, shows_same_content_to_processes)
 {
 	const pid_t child = fork();
 
@@ -496,7 +496,7 @@ TEST_F(mapping, of_other_processes_agrees)
 	expect_all_there();
 }
 
-TEST_F(mapping, stays_when_the_parent_goes_on_to_write)
+TEST_F(mapping, stays_shared_after_fork)
 {
 	const pid_t child = fork();
 	int status;
@@ -546,7 +546,7 @@ TEST_F(mapping, outlives_the_allocating_process)
 }
 
 /* Copied on write, the buffer stays as it is. */
-TEST_F(mapping, is_private_if_contiguous)
+TEST_F(mapping, allows_private_if_contiguous)
 {
 	const struct {
 		size_t first;
@@ -604,7 +604,7 @@ TEST_F(mapping, keeps_its_data_when_all_is_protected)
 	EXPECT_TRUE(buffer_is_numbered(self->dmabuf, self->bytes));
 }
 
-TEST_F(mapping, that_is_read_only_cannot_be_written)
+TEST_F(mapping, rejects_write_to_read_only_mapping)
 {
 	char *map = mmap(NULL, self->bytes, PROT_READ, MAP_SHARED, self->dmabuf, 0);
 
@@ -618,7 +618,7 @@ TEST_F(mapping, that_is_read_only_cannot_be_written)
 }
 
 /* A leaf without its first page, one with a hole, and one without its end. */
-TEST_F(mapping, keeps_what_is_around_a_hole)
+TEST_F(mapping, keeps_rest_around_hole)
 {
 	const size_t rests[][2] = {
 		{ self->page, self->leaf + 3 * self->page },
@@ -664,7 +664,7 @@ TEST_F(mapping, keeps_its_data_when_it_moves)
 }
 
 /* Both halves of a leaf move into one table, one after the other. */
-TEST_F(mapping, keeps_its_data_when_pieces_meet)
+TEST_F(mapping, keeps_data_when_halves_join)
 {
 	const size_t half = self->leaf / 2;
 	char *map = map_dmabuf(self->dmabuf, self->bytes);
@@ -680,7 +680,7 @@ TEST_F(mapping, keeps_its_data_when_pieces_meet)
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
-TEST_F(mapping, shrinks_and_does_not_grow)
+TEST_F(mapping, shrinks_but_rejects_growing)
 {
 	const size_t less = 2 * self->leaf - self->page;
 
@@ -698,7 +698,7 @@ TEST_F(mapping, shrinks_and_does_not_grow)
 }
 
 /* Advice that would drop pages is refused, the rest changes nothing. */
-TEST_F(mapping, takes_no_advice_to_drop_pages)
+TEST_F(mapping, rejects_madvise_dropping_pages)
 {
 	const struct {
 		int advice;
@@ -733,7 +733,7 @@ TEST_F(mapping, takes_no_advice_to_drop_pages)
 	}
 }
 
-TEST_F(mapping, is_right_whatever_is_said_of_huge_pages)
+TEST_F(mapping, survives_any_thp_madvise)
 {
 	madvise(self->map, self->bytes, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, mprotect(self->map + self->page, self->page, PROT_READ));
@@ -743,7 +743,7 @@ TEST_F(mapping, is_right_whatever_is_said_of_huge_pages)
 	expect_all_there();
 }
 
-TEST_F(mapping, is_right_whatever_is_enabled)
+TEST_F(mapping, survives_any_thp_setting)
 {
 	const char * const modes[] = { "never", "madvise", "always" };
 	char mode[64];
@@ -765,7 +765,7 @@ TEST_F(mapping, is_right_whatever_is_enabled)
 	ASSERT_EQ(0, write_file(HUGEPAGE "enabled", mode));
 }
 
-TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
+TEST_F(mapping, obeys_pr_set_thp_disable)
 {
 	const long long kib = LEAVES * self->leaf / self->page * sizeof(void *) / KIB;
 	long long tables;
@@ -783,7 +783,7 @@ TEST_F(mapping, has_no_leaves_if_the_process_wants_none)
 	ASSERT_EQ(0, munmap(map, self->bytes));
 }
 
-TEST_F(mapping, may_be_locked)
+TEST_F(mapping, accepts_mlock)
 {
 	ASSERT_EQ(0, mlock(self->map, self->bytes));
 	expect_all_there();
@@ -795,7 +795,7 @@ TEST_F(mapping, may_be_locked)
 }
 
 /* Not populated: its pages are there, and are not those of the process. */
-TEST_F(mapping, may_be_asked_for_locked_or_populated)
+TEST_F(mapping, accepts_map_locked_and_populate)
 {
 	const int flags[] = { MAP_LOCKED, MAP_POPULATE, MAP_POPULATE | MAP_NONBLOCK };
 
@@ -809,7 +809,7 @@ TEST_F(mapping, may_be_asked_for_locked_or_populated)
 	}
 }
 
-TEST_F(mapping, counts_for_the_limit_of_locked_memory)
+TEST_F(mapping, counts_for_rlimit_memlock)
 {
 	const struct rlimit limit = { 64 * KIB, 64 * KIB };
 	const pid_t child = fork();
@@ -824,7 +824,7 @@ TEST_F(mapping, counts_for_the_limit_of_locked_memory)
 }
 
 /* Many at once, at all offsets by pages: each is right, also while others go. */
-TEST_F(mapping, of_many_at_once_is_right)
+TEST_F(mapping, maps_many_at_once)
 {
 	char *maps[40];
 
@@ -842,7 +842,7 @@ TEST_F(mapping, of_many_at_once_is_right)
 	expect_all_there();
 }
 
-TEST_F(mapping, counts_for_the_limit_of_addresses)
+TEST_F(mapping, counts_for_rlimit_as)
 {
 	const long long now = read_numbers("/proc/self/status", "VmSize: %lld");
 	struct rlimit limit, old;
@@ -864,7 +864,7 @@ TEST_F(mapping, counts_for_the_limit_of_addresses)
 }
 
 /* Whoever takes references of pages, or reads the memory of others, gets nothing. */
-TEST_F(mapping, gives_no_page_away)
+TEST_F(mapping, rejects_get_user_pages)
 {
 	const struct iovec remote = { self->map + self->page, 64 };
 	char bytes[64];
@@ -912,7 +912,7 @@ TEST_F(mapping, rejects_io_uring_registration)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-TEST_F(mapping, has_no_page_frames_for_others_to_see)
+TEST_F(mapping, hides_pfns_from_pagemap)
 {
 	const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	__u64 entry;
@@ -926,7 +926,7 @@ TEST_F(mapping, has_no_page_frames_for_others_to_see)
 	close(pagemap);
 }
 
-TEST_F(mapping, is_not_read_by_a_debugger)
+TEST_F(mapping, rejects_ptrace_access)
 {
 	const pid_t child = fork();
 	int status;
@@ -945,7 +945,7 @@ TEST_F(mapping, is_not_read_by_a_debugger)
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 }
 
-TEST_F(mapping, has_no_faults_for_user_space)
+TEST_F(mapping, rejects_userfaultfd)
 {
 	const __u64 modes[][2] = {
 		{ UFFDIO_REGISTER_MODE_MISSING, 0 },
@@ -998,7 +998,7 @@ static void use_smaps(char *line, void *data)
 }
 
 /* Raw frames of the dma-buf, which are not of the process. */
-TEST_F(mapping, is_none_of_the_memory_of_the_process)
+TEST_F(mapping, adds_nothing_to_rss)
 {
 	struct smaps smaps = { .map = self->map, .rss = -1 };
 
@@ -1012,7 +1012,7 @@ TEST_F(mapping, is_none_of_the_memory_of_the_process)
 #define CORE		"/tmp/heap_mmap.core"
 #define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
 
-TEST_F(mapping, is_not_in_a_core_dump)
+TEST_F(mapping, stays_out_of_core_dump)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	char pattern[256] = "";
@@ -1044,7 +1044,7 @@ TEST_F(mapping, is_not_in_a_core_dump)
 #define ZRAM		"/dev/zram0"
 
 /* A device has no way to get at it but by the dma-buf. */
-TEST_F(mapping, is_not_read_or_written_past_the_cpu)
+TEST_F(mapping, rejects_direct_io)
 {
 	int disk;
 
@@ -1066,7 +1066,7 @@ TEST_F(mapping, is_not_read_or_written_past_the_cpu)
 }
 
 /* Soft-dirty bits write-protect what is written later. */
-TEST_F(mapping, is_written_after_dirty_bits_were_cleared)
+TEST_F(mapping, accepts_write_after_clear_refs)
 {
 	if (write_file("/proc/self/clear_refs", "4"))
 		SKIP(return, "/proc/self/clear_refs: %s", strerror(errno));
@@ -1143,7 +1143,7 @@ static bool stop_workers(struct worker *workers, int nr)
 	return ok;
 }
 
-TEST_F(mapping, may_be_used_while_it_is_split)
+TEST_F(mapping, stays_usable_while_split)
 {
 	const size_t part = self->leaf / self->page / 2;
 	struct worker workers[3];
@@ -1161,7 +1161,7 @@ TEST_F(mapping, may_be_used_while_it_is_split)
 }
 
 /* Others use one leaf while its neighbours are unmapped, moved away and mapped again. */
-TEST_F(mapping, may_be_used_while_its_neighbours_change)
+TEST_F(mapping, stays_usable_while_neighbours_change)
 {
 	const size_t part = self->leaf / self->page, rest = self->bytes - self->leaf;
 	char *next = self->map + self->leaf, *to;
@@ -1182,7 +1182,7 @@ TEST_F(mapping, may_be_used_while_its_neighbours_change)
 }
 
 /* All threads fault on the same leaf, which is missing. */
-TEST_F(mapping, comes_back_once_for_all)
+TEST_F(mapping, refaults_for_all_threads_at_once)
 {
 	char *last = self->map + self->leaf - self->page;
 	struct worker workers[4];
