@@ -154,7 +154,7 @@ static bool adds_up(const struct pool *pool)
 			     pool->total;
 }
 
-TEST_F_TIMEOUT(pool, zeroes_what_was_released, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, zeroes_released_memory, TIME_LIMIT)
 {
 	struct pool pool;
 
@@ -169,7 +169,7 @@ TEST_F_TIMEOUT(pool, zeroes_what_was_released, TIME_LIMIT)
 	EXPECT_EQ(MIB, pool.zeroed - self->before.zeroed);
 }
 
-TEST_F_TIMEOUT(pool, hands_out_what_is_clean, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, reuses_clean_block, TIME_LIMIT)
 {
 	struct pool pool;
 	int dmabuf;
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(pool, hands_out_what_is_clean, TIME_LIMIT)
 }
 
 /* The thread waits for a moment, so the second is mostly faster. */
-TEST_F_TIMEOUT(pool, hands_out_what_it_has_to_zero_yet, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, zeroes_dirty_block_on_alloc, TIME_LIMIT)
 {
 	struct pool pool;
 	int dmabuf;
@@ -335,7 +335,7 @@ static int release_many(int heap, size_t bytes, __u64 *most)
 }
 
 /* More than that is released at once, and the thread gets little of the CPUs. */
-TEST_F_TIMEOUT(pool, has_no_more_than_it_may, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, stays_within_limit, TIME_LIMIT)
 {
 	const __u64 max = 16 * MIB;
 	const __u64 end = now_ns() + HOG_SECONDS * 1000000000ULL;
@@ -356,7 +356,7 @@ TEST_F_TIMEOUT(pool, has_no_more_than_it_may, TIME_LIMIT)
 	EXPECT_LT(max / 2, most);
 }
 
-TEST_F_TIMEOUT(pool, shrinks_with_what_it_may_have, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, shrinks_with_limit, TIME_LIMIT)
 {
 	ASSERT_EQ(0, use_and_free(self->heap, 32 * MIB));
 	ASSERT_TRUE(wait_for_clean_pool());
@@ -366,7 +366,7 @@ TEST_F_TIMEOUT(pool, shrinks_with_what_it_may_have, TIME_LIMIT)
 	EXPECT_LT(0U, read_pool().total);
 }
 
-TEST_F_TIMEOUT(pool, is_off_if_it_may_have_nothing, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, switches_off_at_zero, TIME_LIMIT)
 {
 	struct pool before, after;
 
@@ -381,7 +381,7 @@ TEST_F_TIMEOUT(pool, is_off_if_it_may_have_nothing, TIME_LIMIT)
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 }
 
-TEST_F_TIMEOUT(pool, gives_back_what_is_old, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, frees_unused_memory, TIME_LIMIT)
 {
 	struct pool pool;
 
@@ -396,7 +396,7 @@ TEST_F_TIMEOUT(pool, gives_back_what_is_old, TIME_LIMIT)
 	EXPECT_EQ(pool.kept - self->before.kept, pool.gave_back - self->before.gave_back);
 }
 
-TEST_F_TIMEOUT(pool, is_part_of_available_memory, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, counts_as_reclaimable, TIME_LIMIT)
 {
 	const __u64 before = meminfo_bytes("KReclaimable: %lld"), slack = LARGE_BYTES / 8;
 	__u64 with, without;
@@ -411,7 +411,7 @@ TEST_F_TIMEOUT(pool, is_part_of_available_memory, TIME_LIMIT)
 	EXPECT_LT(without + LARGE_BYTES / 4, with);
 }
 
-TEST_F_TIMEOUT(pool, goes_back_when_caches_are_dropped, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, shrinks_on_drop_caches, TIME_LIMIT)
 {
 	ASSERT_EQ(0, use_and_free(self->heap, LARGE_BYTES));
 	ASSERT_LT(LARGE_BYTES / 2, read_pool().total);
@@ -447,7 +447,7 @@ static int touch_memory(size_t bytes)
  * for want of it.  Here a process takes nearly all memory, first without a pool, then
  * while the pool has an eighth of it.
  */
-TEST_F_TIMEOUT(pool, is_not_missed_by_a_hog, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, yields_to_memory_hog, TIME_LIMIT)
 {
 	const long long kills = read_numbers("/proc/vmstat", "oom_kill %lld");
 	const __u64 total = meminfo_bytes("MemTotal: %lld");
@@ -468,7 +468,7 @@ TEST_F_TIMEOUT(pool, is_not_missed_by_a_hog, TIME_LIMIT)
 }
 
 /* The hog wants more than there is, and nothing is in the pool when it is killed. */
-TEST_F_TIMEOUT(pool, is_empty_before_anybody_is_killed, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, empties_before_oom_kill, TIME_LIMIT)
 {
 	const __u64 total = meminfo_bytes("MemTotal: %lld");
 	int status;
@@ -573,7 +573,7 @@ static int shuffle_pool(int heap, unsigned int seed)
  * those with the lowest addresses.  So it is in no more places than the two were
  * together.
  */
-TEST_F_TIMEOUT(pool, hands_out_neighbours, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, reuses_neighbours, TIME_LIMIT)
 {
 	const int test = open_vmap_test();
 	struct dmabuf_vmap_result fresh[2], next;
@@ -651,7 +651,7 @@ static int take_dirty(int heap)
 }
 
 /* Each block is in a trace for each time that it is in a count. */
-TEST_F_TIMEOUT(pool, traces_what_it_counts, TIME_LIMIT)
+TEST_F_TIMEOUT(pool, matches_tracepoints_with_counts, TIME_LIMIT)
 {
 	struct pool traced = {}, pool;
 
