@@ -92,7 +92,7 @@ TEST_F(group, stays_charged_after_process_moves)
 }
 
 /* The charge keeps what is left of the group, and the buffer is as good as before. */
-TEST_F(group, is_removed_before_its_buffer)
+TEST_F(group, leaves_buffer_usable_when_removed)
 {
 	const int dmabuf = heap_alloc(self->heap, BUFFER_BYTES);
 	struct dmabuf_vmap_result res = {};

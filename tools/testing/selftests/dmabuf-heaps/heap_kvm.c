@@ -246,7 +246,7 @@ TEST_F_TIMEOUT(guest, reads_and_writes_every_page, TIME_LIMIT)
 }
 
 /* What is protected of it is refused, and what is around it comes back. */
-TEST_F_TIMEOUT(guest, keeps_its_memory_when_a_page_is_protected, TIME_LIMIT)
+TEST_F_TIMEOUT(guest, keeps_guest_memory_on_mprotect, TIME_LIMIT)
 {
 	const size_t nr = variant->bytes / 4096, at = nr / 2;
 
@@ -262,7 +262,7 @@ TEST_F_TIMEOUT(guest, keeps_its_memory_when_a_page_is_protected, TIME_LIMIT)
 }
 
 /* Another buffer is there instead, of which the guest must not see the old. */
-TEST_F_TIMEOUT(guest, sees_what_has_taken_its_place, TIME_LIMIT)
+TEST_F_TIMEOUT(guest, sees_replaced_buffer, TIME_LIMIT)
 {
 	const size_t nr = variant->bytes / 4096;
 	const int other = heap_alloc(self->heap, variant->bytes);
@@ -306,7 +306,7 @@ static void *run_on(void *data)
 }
 
 /* Advice makes a mapping of its own of a part of it, which splits the leaf there. */
-TEST_F_TIMEOUT(guest, runs_while_its_leaves_are_split, TIME_LIMIT)
+TEST_F_TIMEOUT(guest, survives_leaf_splits, TIME_LIMIT)
 {
 	const size_t nr = variant->bytes / 4096;
 	struct runner r = { .vcpu = self->vcpu, .run = self->run, .nr = nr };

@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(bound)
 	close(self->heap);
 }
 
-TEST_F_TIMEOUT(bound, has_the_memory_of_its_node, TIME_LIMIT)
+TEST_F_TIMEOUT(bound, allocates_from_bound_node, TIME_LIMIT)
 {
 	const long long bytes = variant->bytes * variant->nr;
 	long long taken;
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(bound, has_the_memory_of_its_node, TIME_LIMIT)
 }
 
 /* A node that is full, or has no memory, is one that others help out. */
-TEST(preferred_node_may_be_full)
+TEST(falls_back_from_full_node)
 {
 	const int heap = open_heap();
 

@@ -180,7 +180,7 @@ FIXTURE_TEARDOWN(pressure)
  * The bug: the heap kept a part of all memory free, so that a machine with most of its
  * memory locked had no buffer at all.  The fix: the page allocator decides.
  */
-TEST_F_TIMEOUT(pressure, serves_what_is_there, TIME_LIMIT)
+TEST_F_TIMEOUT(pressure, allocates_with_memory_locked, TIME_LIMIT)
 {
 	const __u64 left[] = { 89 * MIB, 41 * MIB, 18 * MIB };
 	int go[2], done[2];
@@ -254,7 +254,7 @@ FIXTURE_TEARDOWN(lender)
  * OOM notifiers were not asked.  The fix: what is counted nowhere may be had, and they
  * are.
  */
-TEST_F_TIMEOUT(lender, is_asked_for_memory, TIME_LIMIT)
+TEST_F_TIMEOUT(lender, gives_memory_to_heap, TIME_LIMIT)
 {
 	const long long lent = read_numbers(variant->file, "%lld");
 	const __u64 bytes = page_align(free_bytes() + self->total / 4);
@@ -398,7 +398,7 @@ static void use_alloc(char *line, void *data)
  * The bug: a request that failed, for want of memory or because its group had no more,
  * had zeroed most of what it asked for.  The fix: pages are zeroed when all are there.
  */
-TEST_F_TIMEOUT(traced, fails_before_it_has_zeroed, TIME_LIMIT)
+TEST_F_TIMEOUT(traced, fails_without_zeroing, TIME_LIMIT)
 {
 	const __u64 bytes = variant->bytes ?: free_or_cached_bytes();
 	struct allocs allocs = {};
