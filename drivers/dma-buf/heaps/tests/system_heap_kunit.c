@@ -293,13 +293,13 @@ static void expect_layout(struct kunit *test, const struct layout_case *c)
 	expect_model(test, &set);
 }
 
-static void heap_test_layout(struct kunit *test)
+static void lays_out_chunks(struct kunit *test)
 {
 	expect_layout(test, test->param_value);
 }
 
 /* Not in the table above: on some machines PMD_SIZE is known when they boot. */
-static void heap_test_layout_blocks(struct kunit *test)
+static void lays_out_blocks(struct kunit *test)
 {
 	const struct layout_case cases[] = {
 		{
@@ -331,7 +331,7 @@ static void heap_test_layout_blocks(struct kunit *test)
 	}
 }
 
-static void heap_test_no_memory(struct kunit *test)
+static void rejects_empty_set(struct kunit *test)
 {
 	struct sg_table table = {};
 	struct heap_runs runs;
@@ -342,7 +342,7 @@ static void heap_test_no_memory(struct kunit *test)
 }
 
 /* A table of one entry needs nothing but the room for it, others take what they need. */
-static void heap_test_room_for_one(struct kunit *test)
+static void uses_embedded_entry(struct kunit *test)
 {
 	struct scatterlist entry;
 	struct sg_table table = { .sgl = &entry };
@@ -367,7 +367,7 @@ static void heap_test_room_for_one(struct kunit *test)
  * More than a segment, contiguous, from half a chunk of the top order on: a
  * segment that is measured from its start would end in the middle of a chunk.
  */
-static void heap_test_segments(struct kunit *test)
+static void cuts_entries_at_segments(struct kunit *test)
 {
 	const unsigned long first = base_pfn - TOP_PAGES / 2;
 	struct chunk_set set = { .base = base_pfn - TOP_PAGES };
@@ -414,7 +414,7 @@ static void shuffle_chunks(struct rnd_state *rnd, struct chunk_set *set)
 }
 
 /* Half of the sets lie across the border of a segment. */
-static void heap_test_random(struct kunit *test)
+static void lays_out_random_chunks(struct kunit *test)
 {
 	struct chunk_set set = { .window = RANDOM_PAGES };
 	struct rnd_state rnd;
@@ -452,7 +452,7 @@ static struct heap_run *alloc_array_if_needed(unsigned int max, gfp_t gfp)
  * the stock heap needs none of.  The fix: it waits as for the pages.  Arrays that only
  * save time may be missing.
  */
-static void heap_test_arrays_are_short(struct kunit *test)
+static void survives_failed_spare_arrays(struct kunit *test)
 {
 	struct chunk_set set = { .base = base_pfn, .window = RANDOM_PAGES };
 	struct rnd_state rnd;
@@ -492,7 +492,7 @@ static struct heap_run *alloc_array_if_asked(unsigned int max, gfp_t gfp)
 }
 
 /* For the array as for pages, those who have memory to give back are asked. */
-static void heap_test_array_is_asked_for(struct kunit *test)
+static void asks_oom_notifiers_for_array(struct kunit *test)
 {
 	struct notifier_block nb = { .notifier_call = count_times_asked };
 	struct heap_runs runs;
@@ -535,7 +535,7 @@ static void set_killed(struct task_struct *task, bool killed)
 }
 
 /* All is zeroed, unless the task has been killed. */
-static void heap_test_zero(struct kunit *test)
+static void zeroes_table(struct kunit *test)
 {
 	const unsigned int order = get_order(SZ_64K);
 	struct page *page = alloc_pages(GFP_KERNEL, order);
@@ -607,7 +607,7 @@ static int zero_and_be_killed(struct kunit *test, const struct sg_table *table)
  * The fix: a look at each MiB.  On a machine that is busy otherwise, the end may come
  * first, so not each time.
  */
-static void heap_test_zero_stops_when_killed(struct kunit *test)
+static void stops_zeroing_on_sigkill(struct kunit *test)
 {
 	const unsigned int order = min(get_order(SZ_4M), MAX_PAGE_ORDER);
 	struct page *page = alloc_pages(GFP_KERNEL, order);
@@ -708,7 +708,7 @@ static void zero_much(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, heap_zero_table(test->priv));
 }
 
-static void heap_test_zero_lets_others_run(struct kunit *test)
+static void reschedules_while_zeroing(struct kunit *test)
 {
 	const unsigned int order = get_order(SZ_64K);
 	struct sg_table table = {};
@@ -734,7 +734,7 @@ static void free_much(struct kunit *test)
 }
 
 /* One block with many references, so it is freed many times and stays. */
-static void heap_test_free_lets_others_run(struct kunit *test)
+static void reschedules_while_freeing(struct kunit *test)
 {
 	const unsigned int order = get_order(SZ_64K);
 	struct sg_table table = {};
@@ -778,7 +778,7 @@ static void lay_out_much(struct kunit *test)
 	}
 }
 
-static void heap_test_layout_lets_others_run(struct kunit *test)
+static void reschedules_while_sorting(struct kunit *test)
 {
 	skip_if_preemptible(test);
 	kunit_activate_static_stub(test, heap_runs_alloc_array, alloc_array_by_kmalloc);
@@ -806,19 +806,19 @@ static int heap_test_init(struct kunit *test)
 }
 
 static struct kunit_case heap_test_cases[] = {
-	KUNIT_CASE_PARAM(heap_test_layout, layout_gen_params),
-	KUNIT_CASE(heap_test_layout_blocks),
-	KUNIT_CASE(heap_test_no_memory),
-	KUNIT_CASE(heap_test_room_for_one),
-	KUNIT_CASE(heap_test_segments),
-	KUNIT_CASE(heap_test_random),
-	KUNIT_CASE(heap_test_arrays_are_short),
-	KUNIT_CASE(heap_test_array_is_asked_for),
-	KUNIT_CASE(heap_test_zero),
-	KUNIT_CASE(heap_test_zero_stops_when_killed),
-	KUNIT_CASE(heap_test_zero_lets_others_run),
-	KUNIT_CASE(heap_test_free_lets_others_run),
-	KUNIT_CASE(heap_test_layout_lets_others_run),
+	KUNIT_CASE_PARAM(lays_out_chunks, layout_gen_params),
+	KUNIT_CASE(lays_out_blocks),
+	KUNIT_CASE(rejects_empty_set),
+	KUNIT_CASE(uses_embedded_entry),
+	KUNIT_CASE(cuts_entries_at_segments),
+	KUNIT_CASE(lays_out_random_chunks),
+	KUNIT_CASE(survives_failed_spare_arrays),
+	KUNIT_CASE(asks_oom_notifiers_for_array),
+	KUNIT_CASE(zeroes_table),
+	KUNIT_CASE(stops_zeroing_on_sigkill),
+	KUNIT_CASE(reschedules_while_zeroing),
+	KUNIT_CASE(reschedules_while_freeing),
+	KUNIT_CASE(reschedules_while_sorting),
 	{}
 };
 

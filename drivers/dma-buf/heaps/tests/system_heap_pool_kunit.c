@@ -170,7 +170,7 @@ static void keeps_no_small_blocks(struct kunit *test)
 	expect_block(test, NULL, 0);
 }
 
-static void keeps_to_the_cap(struct kunit *test)
+static void stays_within_limit(struct kunit *test)
 {
 	struct page *pages[MAX_BLOCKS];
 
@@ -186,7 +186,7 @@ static void keeps_to_the_cap(struct kunit *test)
 	expect_pages(test, BLOCK_PAGES, 0);
 }
 
-static void is_off_at_a_cap_of_zero(struct kunit *test)
+static void switches_off_at_zero(struct kunit *test)
 {
 	struct page *pages[2];
 
@@ -241,7 +241,7 @@ static void gives_back_a_larger_block(struct kunit *test)
 	expect_pages(test, 0, 0);
 }
 
-static void drops_what_is_old(struct kunit *test)
+static void frees_old_blocks(struct kunit *test)
 {
 	struct page *pages[2];
 	unsigned long now;
@@ -256,7 +256,7 @@ static void drops_what_is_old(struct kunit *test)
 	expect_pages(test, 0, 0);
 }
 
-static void is_passed_by_in_a_shortage(struct kunit *test)
+static void keeps_nothing_in_shortage(struct kunit *test)
 {
 	struct page *pages[2];
 	const int nid = numa_mem_id();
@@ -273,7 +273,7 @@ static void is_passed_by_in_a_shortage(struct kunit *test)
 }
 
 /* Who has a reference to a page may still write to it. */
-static void keeps_nothing_of_others(struct kunit *test)
+static void rejects_referenced_pages(struct kunit *test)
 {
 	struct page *page = new_block(test, POOL_MIN_ORDER);
 
@@ -285,7 +285,7 @@ static void keeps_nothing_of_others(struct kunit *test)
 }
 
 /* Whoever has the memory next must not find the mark of a block of the pool. */
-static void removes_its_mark_when_a_block_is_released(struct kunit *test)
+static void clears_page_private_on_release(struct kunit *test)
 {
 	struct page *page;
 
@@ -298,7 +298,7 @@ static void removes_its_mark_when_a_block_is_released(struct kunit *test)
 	put_page(page);
 }
 
-static void leaves_charged_memory_alone(struct kunit *test)
+static void serves_no_charged_requests(struct kunit *test)
 {
 	struct page *page, *other;
 
@@ -365,16 +365,16 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(takes_lowest_address_first),
 	KUNIT_CASE(serves_only_its_order),
 	KUNIT_CASE(keeps_no_small_blocks),
-	KUNIT_CASE(keeps_to_the_cap),
-	KUNIT_CASE(is_off_at_a_cap_of_zero),
+	KUNIT_CASE(stays_within_limit),
+	KUNIT_CASE(switches_off_at_zero),
 	KUNIT_CASE(gives_back_dirty_before_clean),
 	KUNIT_CASE(gives_back_small_before_large),
 	KUNIT_CASE(gives_back_a_larger_block),
-	KUNIT_CASE(drops_what_is_old),
-	KUNIT_CASE(is_passed_by_in_a_shortage),
-	KUNIT_CASE(keeps_nothing_of_others),
-	KUNIT_CASE(removes_its_mark_when_a_block_is_released),
-	KUNIT_CASE(leaves_charged_memory_alone),
+	KUNIT_CASE(frees_old_blocks),
+	KUNIT_CASE(keeps_nothing_in_shortage),
+	KUNIT_CASE(rejects_referenced_pages),
+	KUNIT_CASE(clears_page_private_on_release),
+	KUNIT_CASE(serves_no_charged_requests),
 	KUNIT_CASE(is_counted_as_reclaimable),
 	{}
 };
