@@ -267,7 +267,7 @@ static void sets_leaves_within_the_mapping(struct kunit *test)
 }
 
 /* No fault would bring them back, or the offset is not that of the block. */
-static void sets_leaves_that_can_come_back(struct kunit *test)
+static void sets_leaves_only_if_refaultable(struct kunit *test)
 {
 	struct memory *mem = leaves_alloc(test);
 	struct vm_area_struct *vma;
@@ -349,7 +349,7 @@ static struct kunit_case vma_map_sg_test_cases[] = {
 	KUNIT_CASE(maps_nothing_of_short_table),
 	KUNIT_CASE(drops_leaves_of_short_table),
 	KUNIT_CASE(sets_leaves_within_the_mapping),
-	KUNIT_CASE(sets_leaves_that_can_come_back),
+	KUNIT_CASE(sets_leaves_only_if_refaultable),
 	KUNIT_CASE(keeps_prot),
 	KUNIT_CASE(rejects_private_mapping_of_several_entries),
 	{}

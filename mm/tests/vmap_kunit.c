@@ -1073,7 +1073,7 @@ static void rejects_range_of_part_of_page(struct kunit *test)
 }
 
 /* A page or a leaf in the middle of the range stays, whatever is to replace it. */
-static void keeps_what_is_mapped(struct kunit *test)
+static void rejects_mapped_range(struct kunit *test)
 {
 	struct memory *one = memory_alloc(test, RUN(1));
 	struct memory *run = memory_alloc(test, RUN(16));
@@ -1227,7 +1227,7 @@ static void maps_run_across_mtrrs(struct kunit *test)
 
 /* Ownership */
 
-static void puts_pages(struct kunit *test)
+static void drops_page_references(struct kunit *test)
 {
 	struct memory *mem = memory_alloc(test, (struct layout){ .size = PMDS(4), .block = PMDS(1),
 								 .gap = PMDS(1), .nr_singles = 4 });
@@ -1308,7 +1308,7 @@ static void frees_replaced_table(struct kunit *test)
  * ptdump walks tables that it does not own, under the write lock: then a table
  * cannot be replaced, and is used as it is.
  */
-static void keeps_table_from_ptdump(struct kunit *test)
+static void keeps_table_while_ptdump_reads(struct kunit *test)
 {
 	struct memory *mem = memory_alloc(test, RUN(PMDS(1)));
 	struct memory *one = memory_alloc(test, RUN(1));
@@ -1470,16 +1470,16 @@ static struct kunit_case vmap_test_cases[] = {
 	KUNIT_CASE(rejects_invalid_pfn),
 	KUNIT_CASE(rejects_flags_of_vmalloc),
 	KUNIT_CASE(rejects_range_of_part_of_page),
-	KUNIT_CASE(keeps_what_is_mapped),
+	KUNIT_CASE(rejects_mapped_range),
 	KUNIT_CASE(fails_where_something_is_mapped),
 	KUNIT_CASE(fails_without_page_table),
 #ifdef CONFIG_X86
 	KUNIT_CASE(maps_run_across_mtrrs),
 #endif
-	KUNIT_CASE(puts_pages),
+	KUNIT_CASE(drops_page_references),
 	KUNIT_CASE(flushes_replaced_table),
 	KUNIT_CASE(frees_replaced_table),
-	KUNIT_CASE(keeps_table_from_ptdump),
+	KUNIT_CASE(keeps_table_while_ptdump_reads),
 	KUNIT_CASE(drops_leaf_unmapped_in_part),
 	KUNIT_CASE(shrinks_an_allocation),
 	KUNIT_CASE_PARAM(maps_to_unaligned_hole, user_gen_params),
