@@ -66,11 +66,11 @@ static void vmap_test_put(struct dma_buf *dmabuf)
 DEFINE_FREE(vmap_test_put, struct dma_buf *, vmap_test_put(_T))
 
 /**
- * vmap_test_breathe() - to be called in every loop over pages or rounds
+ * vmap_test_resched() - to be called in every loop over pages or rounds
  *
  * Return: 0, or -EINTR if the caller is to give up.
  */
-int vmap_test_breathe(void)
+int vmap_test_resched(void)
 {
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
@@ -161,7 +161,7 @@ static int vmap_test_measure(struct dma_buf *dmabuf,
 		int ret = vmap_test_time_round(dmabuf, &rounds[i]);
 
 		if (!ret)
-			ret = vmap_test_breathe();
+			ret = vmap_test_resched();
 		if (ret)
 			return ret;
 	}
@@ -202,7 +202,7 @@ static int vmap_test_verify(const void *vaddr, struct device *dev,
 	     vmap_test_dma_next(&iter)) {
 		struct page *page = iter.bounces ? vmap_test_cpu_page(&iter) :
 						   vmap_test_dma_page(&iter);
-		int ret = vmap_test_breathe();
+		int ret = vmap_test_resched();
 
 		if (ret)
 			return ret;
@@ -371,7 +371,7 @@ static int vmap_test_fill(u64 *words, u64 npages, u64 seed)
 {
 	for (u64 page = 0; page < npages; page++) {
 		const u64 first = page * WORDS_PER_PAGE;
-		int ret = vmap_test_breathe();
+		int ret = vmap_test_resched();
 
 		if (ret)
 			return ret;
@@ -385,7 +385,7 @@ static int vmap_test_hash_kernel(const u64 *words, u64 npages, u64 *hash)
 {
 	*hash = DMABUF_VMAP_TEST_HASH_INIT;
 	for (u64 page = 0; page < npages; page++) {
-		int ret = vmap_test_breathe();
+		int ret = vmap_test_resched();
 
 		if (ret)
 			return ret;
@@ -404,7 +404,7 @@ static int vmap_test_hash_device(struct device *dev, struct sg_table *sgt,
 	for (vmap_test_dma_start(&iter, dev, sgt); iter.sg && npages--;
 	     vmap_test_dma_next(&iter)) {
 		struct page *page = vmap_test_dma_page(&iter);
-		int ret = vmap_test_breathe();
+		int ret = vmap_test_resched();
 		void *words;
 
 		if (ret)

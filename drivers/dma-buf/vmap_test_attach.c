@@ -239,7 +239,7 @@ static int attach_measure(struct dma_buf_attachment *attach,
 		return -ENOMEM;
 	for (u32 i = 0; !ret && i < test->rounds; i++)
 		ret = attach_time_round(attach, &rounds[i]) ?:
-		      vmap_test_breathe();
+		      vmap_test_resched();
 	if (ret)
 		return ret;
 	return vmap_test_report_rounds(rounds, test->rounds, test->rounds_ptr,

@@ -302,7 +302,7 @@ static int layout_time_round(struct layout_memory *mem, u32 entry,
 static int layout_settle(void)
 {
 	schedule_timeout_killable(1);
-	return vmap_test_breathe();
+	return vmap_test_resched();
 }
 
 static int layout_measure(struct layout_memory *mem,
@@ -329,7 +329,7 @@ static int layout_verify(const struct layout_memory *mem, const void *vaddr,
 {
 	res->first_bad_page = DMABUF_VMAP_TEST_NO_PAGE;
 	for (unsigned int i = 0; i < mem->nr_pages; i++) {
-		int ret = vmap_test_breathe();
+		int ret = vmap_test_resched();
 
 		if (ret)
 			return ret;
@@ -435,7 +435,7 @@ static int replace_mark_pages(const struct replace_range *range)
 
 		*word = replace_mark(range, i);
 		kunmap_local(word);
-		if (vmap_test_breathe())
+		if (vmap_test_resched())
 			return -EINTR;
 	}
 	return 0;
@@ -458,7 +458,7 @@ static int replace_verify(const struct replace_range *range, unsigned long skip,
 		if (!replace_is_mapped(range, vaddr, i))
 			vmap_test_bad_pages(res, i - skip, 1);
 		vaddr += PAGE_SIZE;
-		if (vmap_test_breathe())
+		if (vmap_test_resched())
 			return -EINTR;
 	}
 	return 0;

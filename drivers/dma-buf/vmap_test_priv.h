@@ -58,7 +58,7 @@ int __must_check __vmap_pages_range_noflush(unsigned long addr,
 					    struct page **pages,
 					    unsigned int page_shift);
 
-int vmap_test_breathe(void);
+int vmap_test_resched(void);
 int vmap_test_copy(void *arg, size_t size, const void __user *uarg,
 		   size_t usize);
 int vmap_test_report_rounds(const struct dmabuf_vmap_round *rounds, u32 n,

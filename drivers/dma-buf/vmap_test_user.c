@@ -186,7 +186,7 @@ long vmap_test_follow(void __user *uarg, size_t usize)
 	follow.bad_pages = 0;
 	follow.combined = 0;
 	for (i = 0; i < follow.bytes >> PAGE_SHIFT; i++) {
-		ret = vmap_test_breathe();
+		ret = vmap_test_resched();
 		if (ret)
 			return ret;
 		mmap_read_lock(mm);
