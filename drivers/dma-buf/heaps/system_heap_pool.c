@@ -306,7 +306,7 @@ static struct page *pool_remove_at(struct pool_node *node, unsigned int order,
 }
 
 /* Hide the lowest dirty block from all others, for the thread to zero it. */
-static struct page *pool_hide_dirty(struct pool_node *node, unsigned int order)
+static struct page *pool_claim_dirty(struct pool_node *node, unsigned int order)
 {
 	XA_STATE(xas, &node->blocks[order], 0);
 	struct page *page = NULL;
@@ -321,8 +321,8 @@ static struct page *pool_hide_dirty(struct pool_node *node, unsigned int order)
 }
 
 /* Show a hidden block, which has been zeroed if @mark is POOL_CLEAN. */
-static void pool_show(struct pool_node *node, struct page *page,
-		      unsigned int order, xa_mark_t mark)
+static void pool_unclaim(struct pool_node *node, struct page *page,
+			 unsigned int order, xa_mark_t mark)
 {
 	XA_STATE(xas, &node->blocks[order], page_to_pfn(page) >> order);
 
@@ -335,8 +335,8 @@ static void pool_show(struct pool_node *node, struct page *page,
 }
 
 /* A hidden block is not to be kept. */
-static void pool_drop_hidden(struct pool_node *node, struct page *page,
-			     unsigned int order)
+static void pool_drop_claimed(struct pool_node *node, struct page *page,
+			      unsigned int order)
 {
 	XA_STATE(xas, &node->blocks[order], page_to_pfn(page) >> order);
 
@@ -394,21 +394,21 @@ static bool pool_zero(const struct pool_node *node, struct page *page,
  */
 static bool pool_zero_one(struct pool_node *node, unsigned int order)
 {
-	struct page *page = pool_hide_dirty(node, order);
+	struct page *page = pool_claim_dirty(node, order);
 
 	if (!page)
 		return false;
 	if (pool_pages() <= pool_limit() && pool_zero(node, page, order)) {
 		pool_add_stat(node, POOL_ZEROED, order);
 		trace_dma_heap_pool_zero(page, order);
-		pool_show(node, page, order, POOL_CLEAN);
+		pool_unclaim(node, page, order, POOL_CLEAN);
 		return true;
 	}
 	if (pool_is_busy()) {
-		pool_show(node, page, order, POOL_DIRTY);
+		pool_unclaim(node, page, order, POOL_DIRTY);
 		return false;
 	}
-	pool_drop_hidden(node, page, order);
+	pool_drop_claimed(node, page, order);
 	return true;
 }
 
