@@ -19,7 +19,7 @@
 
 /* Buffers that use up all memory, and their number. */
 #define BUFFER_BYTES	(8ULL << 20)
-#define MAX_BUFFERS	((int)(LITTLE_MEMORY / BUFFER_BYTES))
+#define MAX_BUFFERS	((int)(FILL_MEMORY_MAX / BUFFER_BYTES))
 #define MAX_SMALL_BUFFERS	10000
 /* The limit of a memory cgroup, in buffers. */
 #define GROUP_BUFFERS	8
@@ -124,7 +124,7 @@ TEST_F(request, rejects_len_of_zero)
  */
 TEST_F(request, rejects_len_above_ram)
 {
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "the stock heap allocates until out of memory");
 	self->data.len = 1ULL << 63;
 	EXPECT_EQ(sizeof(long) == 8 ? ENOMEM : EINVAL, alloc_errno(self->heap, &self->data));
@@ -367,13 +367,13 @@ static pid_t start_bystander(void)
 
 FIXTURE_SETUP(shortage)
 {
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "the stock heap allocates until the OOM killer comes");
 	self->heap = open_heap();
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	if (!may_fill_memory())
-		SKIP(return, NO_FILLING);
+		SKIP(return, NEEDS_FILL_MEMORY);
 	self->total = meminfo_bytes("MemTotal: %lld");
 	self->kills = oom_kills();
 	self->dmabufs = count_dmabufs();

@@ -165,7 +165,7 @@ TEST_F_TIMEOUT(attachment, uses_few_tables_of_iommu, TIME_LIMIT)
 	struct dmabuf_vmap_attach any, arg;
 	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
 
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "the chunks of the stock heap are no blocks of an IOMMU");
 	self->dmabuf = heap_alloc(self->heap, FRESH_BYTES);
 	ASSERT_LE(0, self->dmabuf);

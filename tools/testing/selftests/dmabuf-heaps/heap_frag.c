@@ -348,7 +348,7 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	open_or_skip(&heap, &test);
 	if (!may_fill_memory())
-		ksft_exit_skip(NO_FILLING "\n");
+		ksft_exit_skip(NEEDS_FILL_MEMORY "\n");
 	choose_sizes();
 	if (free_bytes() < 2 * pieces + 2 * reserve)
 		ksft_exit_skip("not enough memory\n");

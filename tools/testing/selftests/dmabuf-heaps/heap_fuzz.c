@@ -542,7 +542,7 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	open_or_skip(&heap, &test);
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		ksft_exit_skip("the stock heap allocates until the OOM killer comes\n");
 	ksft_set_plan(6);
 	ksft_print_msg("seed %llu\n", first_seed);

@@ -555,7 +555,7 @@ TEST_F(mapping, allows_private_if_contiguous)
 	} parts[] = {
 		{ 123, 1, 0 },
 		/* The largest pieces come first.  Stock's depends on its series. */
-		{ 0, 2, kernel_has_our_heap() ? 0 : EINVAL },
+		{ 0, 2, kernel_has_vmap_sg() ? 0 : EINVAL },
 		{ 0, self->bytes / self->page, EINVAL },
 	};
 

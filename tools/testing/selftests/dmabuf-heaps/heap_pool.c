@@ -454,7 +454,7 @@ TEST_F_TIMEOUT(pool, yields_to_memory_hog, TIME_LIMIT)
 	__u64 wanted;
 
 	if (!may_fill_memory())
-		SKIP(return, NO_FILLING);
+		SKIP(return, NEEDS_FILL_MEMORY);
 	wanted = (meminfo_bytes("MemAvailable: %lld") - total / 32) & ~(page_size() - 1);
 	set_pool_max(0);
 	ASSERT_EQ(0, touch_memory(wanted));
@@ -474,7 +474,7 @@ TEST_F_TIMEOUT(pool, empties_before_oom_kill, TIME_LIMIT)
 	int status;
 
 	if (!may_fill_memory())
-		SKIP(return, NO_FILLING);
+		SKIP(return, NEEDS_FILL_MEMORY);
 	set_pool_max(total / 4);
 	ASSERT_EQ(0, use_and_free(self->heap, page_align(total / 8)));
 	ASSERT_TRUE(wait_for_clean_pool());

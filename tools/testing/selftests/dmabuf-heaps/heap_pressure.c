@@ -150,7 +150,7 @@ FIXTURE_SETUP(pressure)
 
 	if (heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
+	if (meminfo_bytes("MemTotal: %lld") > FILL_MEMORY_MAX)
 		SKIP(return, "takes all memory, and there is too much of it");
 	if (setrlimit(RLIMIT_NOFILE, &files))
 		SKIP(return, "%d files may not be open", MAX_BUFFERS);
@@ -233,7 +233,7 @@ FIXTURE_SETUP(lender)
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	self->total = meminfo_bytes("MemTotal: %lld");
-	if (self->total > LITTLE_MEMORY)
+	if (self->total > FILL_MEMORY_MAX)
 		SKIP(return, "takes all memory, and there is too much of it");
 	if (access(variant->file, F_OK))
 		SKIP(return, "%s: %s", variant->file, strerror(errno));
@@ -403,9 +403,9 @@ TEST_F_TIMEOUT(traced, fails_without_zeroing, TIME_LIMIT)
 	const __u64 bytes = variant->bytes ?: free_or_cached_bytes();
 	struct allocs allocs = {};
 
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "the stock heap allocates until the OOM killer comes");
-	if (meminfo_bytes("MemTotal: %lld") > LITTLE_MEMORY)
+	if (meminfo_bytes("MemTotal: %lld") > FILL_MEMORY_MAX)
 		SKIP(return, "takes all memory, and there is too much of it");
 	EXPECT_EQ(-1, heap_alloc(self->heap, bytes));
 	EXPECT_EQ(ENOMEM, errno);

@@ -163,7 +163,7 @@ bool kernel_has(const char *line_end)
 	return count_lines("/proc/kallsyms", line_end);
 }
 
-bool kernel_has_our_heap(void)
+bool kernel_has_vmap_sg(void)
 {
 	return kernel_has(" T vmap_sg\n");
 }
@@ -542,7 +542,7 @@ bool memory_for(size_t bytes)
 /* For tests that use up all memory. */
 bool may_fill_memory(void)
 {
-	return getenv("FILL_MEMORY") && meminfo_bytes("MemTotal: %lld") <= LITTLE_MEMORY;
+	return getenv("FILL_MEMORY") && meminfo_bytes("MemTotal: %lld") <= FILL_MEMORY_MAX;
 }
 
 /* What follows @n words, each of them after any number of blanks. */

@@ -48,9 +48,10 @@
 #define ATTACH_ROUNDS	9
 
 /* Tests that use up all memory are skipped above that: they take too long. */
-#define LITTLE_MEMORY	(8ULL << 30)
+#define FILL_MEMORY_MAX	(8ULL << 30)
 /* Below that they run with FILL_MEMORY=1 in the environment. */
-#define NO_FILLING	"uses up all memory: set FILL_MEMORY=1, on a machine of 8 GiB or less"
+#define NEEDS_FILL_MEMORY \
+	"uses up all memory: set FILL_MEMORY=1, on a machine of 8 GiB or less"
 
 /* Files. */
 typedef void use_line(char *line, void *data);
@@ -64,7 +65,7 @@ int read_choice(const char *file, char *choice, size_t size);
 int write_file(const char *file, const char *text);
 int write_number(const char *file, long long n);
 bool kernel_has(const char *line_end);
-bool kernel_has_our_heap(void);
+bool kernel_has_vmap_sg(void);
 bool kernel_has_kasan(void);
 bool booted_with(const char *option);
 long long pages_allocated(void);

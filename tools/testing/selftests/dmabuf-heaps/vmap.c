@@ -92,7 +92,7 @@ FIXTURE_SETUP(fresh)
 {
 	const char *missing;
 
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (!memory_for(FRESH_BYTES))
 		SKIP(return, "not enough memory");
@@ -577,7 +577,7 @@ TEST_F_TIMEOUT(layout, maps_with_leaves_where_they_fit, TIME_LIMIT)
 	const __u32 orders[] = { DMABUF_VMAP_LAYOUT_APART, DMABUF_VMAP_LAYOUT_ASCENDING };
 	struct dmabuf_vmap_layout arg = self->arg;
 
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (booted_with("nohugevmap"))
 		SKIP(return, "booted with nohugevmap");

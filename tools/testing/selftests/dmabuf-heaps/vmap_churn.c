@@ -347,7 +347,7 @@ static long long protect(int test, __u32 mode, __u64 page, __u64 pages)
 /* In blocks of two leaves or more, a buffer has nothing else with vmap_sg(). */
 static bool should_be_leaves(const struct dmabuf_vmap_result *res)
 {
-	return kernel_has_our_heap() && !booted_with("nohugevmap") && res->pmd_leaf_size &&
+	return kernel_has_vmap_sg() && !booted_with("nohugevmap") && res->pmd_leaf_size &&
 	       res->bytes / res->nents >= 2 * res->pmd_leaf_size;
 }
 
@@ -566,7 +566,7 @@ static int trace_replace(int test, const char *functions, struct dmabuf_vmap_rep
  */
 static __u64 flushes_allowed(const struct dmabuf_vmap_result *res)
 {
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		return res->pmd_leaves;
 
 	const __u64 reach = res->pmd_leaf_size * (page_size() / sizeof(__u64));

@@ -128,7 +128,7 @@ TEST_F_TIMEOUT(exporter, shows_same_content_to_all, TIME_LIMIT)
 	struct dmabuf_vmap_result res;
 	__u64 *map;
 
-	if (!kernel_has_our_heap() && variant->is_huge && variant->alloc != cma_alloc)
+	if (!kernel_has_vmap_sg() && variant->is_huge && variant->alloc != cma_alloc)
 		SKIP(return, "stock may map one page in place of all of a folio");
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, seed, &res))
 		TH_LOG("%s", strerror(errno));
@@ -146,7 +146,7 @@ TEST_F_TIMEOUT(exporter, maps_with_large_leaves, TIME_LIMIT)
 {
 	struct dmabuf_vmap_result res;
 
-	if (!kernel_has_our_heap())
+	if (!kernel_has_vmap_sg())
 		SKIP(return, "this kernel has no vmap_sg()");
 	if (!variant->is_huge)
 		SKIP(return, "memory may be in pieces");
