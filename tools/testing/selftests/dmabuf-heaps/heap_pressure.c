@@ -150,10 +150,10 @@ FIXTURE_SETUP(pressure)
 
 	if (heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
-	if (meminfo_bytes("MemTotal: %lld") > FILL_MEMORY_MAX)
-		SKIP(return, "takes all memory, and there is too much of it");
+	if (!may_fill_memory())
+		SKIP(return, NEEDS_FILL_MEMORY);
 	if (setrlimit(RLIMIT_NOFILE, &files))
-		SKIP(return, "%d files may not be open", MAX_BUFFERS);
+		SKIP(return, "RLIMIT_NOFILE is below %d", MAX_BUFFERS);
 	self->buffers = calloc(1, sizeof(*self->buffers));
 	ASSERT_NE(NULL, self->buffers);
 	self->buffers->heap = heap;
@@ -233,8 +233,8 @@ FIXTURE_SETUP(lender)
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	self->total = meminfo_bytes("MemTotal: %lld");
-	if (self->total > FILL_MEMORY_MAX)
-		SKIP(return, "takes all memory, and there is too much of it");
+	if (!may_fill_memory())
+		SKIP(return, NEEDS_FILL_MEMORY);
 	if (access(variant->file, F_OK))
 		SKIP(return, "%s: %s", variant->file, strerror(errno));
 	self->kills = oom_kills();
@@ -330,7 +330,7 @@ FIXTURE_SETUP(traced)
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
 	if (variant->limit && !is_charged())
-		SKIP(return, "nothing is charged");
+		SKIP(return, "dma_heap.mem_accounting is off");
 	empty_pool();
 	if (fgraph_set(TRACEFS "trace", "") || trace_allocs(true))
 		SKIP(return, ALLOC_EVENT ": %s", strerror(errno));
@@ -405,8 +405,8 @@ TEST_F_TIMEOUT(traced, fails_without_zeroing, TIME_LIMIT)
 
 	if (!kernel_has_vmap_sg())
 		SKIP(return, "the stock heap allocates until the OOM killer comes");
-	if (meminfo_bytes("MemTotal: %lld") > FILL_MEMORY_MAX)
-		SKIP(return, "takes all memory, and there is too much of it");
+	if (!variant->bytes && !may_fill_memory())
+		SKIP(return, NEEDS_FILL_MEMORY);
 	EXPECT_EQ(-1, heap_alloc(self->heap, bytes));
 	EXPECT_EQ(ENOMEM, errno);
 	ASSERT_EQ(0, read_lines(TRACEFS "trace", use_alloc, &allocs));
@@ -426,7 +426,7 @@ TEST_F(traced, takes_single_pages_for_small_buffers)
 	struct allocs allocs = {};
 
 	if (variant->limit)
-		SKIP(return, "once is enough");
+		SKIP(return, "same in all variants, run in one");
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		const int dmabuf = heap_alloc(self->heap, sizes[i] * page_size());
 
