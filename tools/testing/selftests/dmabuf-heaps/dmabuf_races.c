@@ -5,8 +5,7 @@
  * while it has a buffer, and sizes that udmabuf has to refuse.  Afterwards there are as
  * many dma-bufs and as many kernel mappings as before.
  *
- * Nothing here depends on vmap_sg().  What others reported, see
- * Documentation/vmap/reports.rst.
+ * Nothing here depends on vmap_sg().
  */
 #include <pthread.h>
 

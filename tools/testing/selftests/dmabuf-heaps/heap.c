@@ -125,7 +125,7 @@ TEST_F(request, rejects_len_of_zero)
 TEST_F(request, rejects_len_above_ram)
 {
 	if (!kernel_has_vmap_sg())
-		SKIP(return, "the stock heap allocates until out of memory");
+		SKIP(return, "the heap of this kernel allocates until out of memory");
 	self->data.len = 1ULL << 63;
 	EXPECT_EQ(sizeof(long) == 8 ? ENOMEM : EINVAL, alloc_errno(self->heap, &self->data));
 	EXPECT_EQ(0U, self->data.fd);
@@ -368,7 +368,7 @@ static pid_t start_bystander(void)
 FIXTURE_SETUP(shortage)
 {
 	if (!kernel_has_vmap_sg())
-		SKIP(return, "the stock heap allocates until the OOM killer comes");
+		SKIP(return, "the heap of this kernel allocates until the OOM killer comes");
 	self->heap = open_heap();
 	if (self->heap < 0)
 		SKIP(return, SYSTEM_HEAP ": %s", strerror(errno));
@@ -484,7 +484,7 @@ TEST_F_TIMEOUT(shortage, leaves_memory_for_small_allocations, TIME_LIMIT)
 	dmabufs = calloc(2 * MAX_SMALL_BUFFERS, sizeof(*dmabufs));
 	ASSERT_NE(NULL, dmabufs);
 	if (setrlimit(RLIMIT_NOFILE, &files))
-		SKIP(return, "%d files may not be open", 2 * MAX_SMALL_BUFFERS);
+		SKIP(return, "RLIMIT_NOFILE is below %d", 2 * MAX_SMALL_BUFFERS);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		got = alloc_until_full(self->heap, sizes[i], dmabufs + n, MAX_SMALL_BUFFERS - n);
 		EXPECT_EQ(ENOMEM, errno)

@@ -10,8 +10,8 @@
 #include "../kselftest_harness.h"
 
 #define FRESH_BYTES	(128 * MIB)
-/* As many pages are in the largest chunk of stock. */
-#define STOCK_PAGES	256
+/* The heap has always had chunks of as many pages. */
+#define CHUNK_PAGES	256
 #define LOOK		(DMABUF_VMAP_TEST_VERIFY | DMABUF_VMAP_TEST_FILL | DMABUF_VMAP_TEST_HASH)
 
 FIXTURE(attachment)
@@ -55,15 +55,15 @@ static __u64 much(void)
 TEST_F_TIMEOUT(attachment, cuts_entries_to_device_limit, TIME_LIMIT)
 {
 	const __u32 limits[] = {
-		16 * MIB, 16 * MIB - 1, 4 * MIB, STOCK_PAGES * page_size(), 64 * KIB, 0,
+		16 * MIB, 16 * MIB - 1, 4 * MIB, CHUNK_PAGES * page_size(), 64 * KIB, 0,
 	};
-	const __u32 stock = STOCK_PAGES * page_size();
+	const __u32 chunk = CHUNK_PAGES * page_size();
 	struct dmabuf_vmap_attach arg;
 
 	self->dmabuf = heap_alloc(self->heap, much());
 	ASSERT_LE(0, self->dmabuf);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		const __u32 max = limits[i] < stock ? stock : limits[i];
+		const __u32 max = limits[i] < chunk ? chunk : limits[i];
 
 		ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, limits[i], LOOK, &arg))
 			TH_LOG("%u bytes: %s", limits[i], strerror(errno));
@@ -76,10 +76,10 @@ TEST_F_TIMEOUT(attachment, cuts_entries_to_device_limit, TIME_LIMIT)
 	}
 }
 
-/* A driver that sets no limit gets entries as long as those of stock. */
+/* A driver that sets no limit gets entries of a chunk, as it has always had. */
 TEST_F_TIMEOUT(attachment, keeps_entries_if_device_sets_no_limit, TIME_LIMIT)
 {
-	const __u64 bytes = much(), stock = STOCK_PAGES * page_size();
+	const __u64 bytes = much(), chunk = CHUNK_PAGES * page_size();
 	struct dmabuf_vmap_attach any, none;
 
 	self->dmabuf = heap_alloc(self->heap, bytes);
@@ -87,9 +87,9 @@ TEST_F_TIMEOUT(attachment, keeps_entries_if_device_sets_no_limit, TIME_LIMIT)
 	ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, UINT32_MAX, 0, &any))
 		TH_LOG("%s", strerror(errno));
 	ASSERT_EQ(0, attach_new_device(self->test, self->dmabuf, 0, 0, &none));
-	if (any.max_mapping < stock)
+	if (any.max_mapping < chunk)
 		SKIP(return, "bounced, in entries of %llu bytes", any.max_mapping);
-	EXPECT_GE(any.test.result.nents + bytes / stock, none.test.result.nents);
+	EXPECT_GE(any.test.result.nents + bytes / chunk, none.test.result.nents);
 }
 
 /*
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(attachment, uses_few_tables_of_iommu, TIME_LIMIT)
 	char name[DMABUF_VMAP_TEST_DEVICE_MAX];
 
 	if (!kernel_has_vmap_sg())
-		SKIP(return, "the chunks of the stock heap are no blocks of an IOMMU");
+		SKIP(return, "the chunks of this heap are no blocks of an IOMMU");
 	self->dmabuf = heap_alloc(self->heap, FRESH_BYTES);
 	ASSERT_LE(0, self->dmabuf);
 	if (!find_iommu_device(self->test, self->dmabuf, name, sizeof(name)))

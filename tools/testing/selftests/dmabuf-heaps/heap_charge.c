@@ -120,9 +120,9 @@ TEST_F(group, leaves_buffer_usable_when_removed)
 TEST_F(group, rejects_buffer_above_limit)
 {
 	if (!self->accounting)
-		SKIP(return, "nothing is charged");
+		SKIP(return, "dma_heap.mem_accounting is off");
 	if (!kernel_has_vmap_sg())
-		SKIP(return, "the stock heap allocates until the OOM killer comes");
+		SKIP(return, "the heap of this kernel allocates until the OOM killer comes");
 	ASSERT_EQ(0, write_file(GROUP "/memory.max", "8M"));
 	EXPECT_EQ(-1, heap_alloc(self->heap, BUFFER_BYTES));
 	EXPECT_EQ(ENOMEM, errno);

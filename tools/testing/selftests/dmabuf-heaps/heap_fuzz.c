@@ -543,7 +543,7 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	open_or_skip(&heap, &test);
 	if (!kernel_has_vmap_sg())
-		ksft_exit_skip("the stock heap allocates until the OOM killer comes\n");
+		ksft_exit_skip("the heap of this kernel allocates until the OOM killer comes\n");
 	ksft_set_plan(6);
 	ksft_print_msg("seed %llu\n", first_seed);
 	make_args();
@@ -565,9 +565,9 @@ int main(int argc, char **argv)
 		never_met += !met[kind];
 	}
 	ksft_print_msg("%lu calls, %lu of them met, choices %llx\n", done, all_met, choices);
-	ksft_test_result(!never_met, "calls of each kind are met at times: not of %lu\n",
+	ksft_test_result(!never_met, "each kind of call succeeds at least once: %lu do not\n",
 			 never_met);
-	ksft_test_result(!strange, "no strange error: %d\n", strange);
+	ksft_test_result(!strange, "only errors of errno.h: %d\n", strange);
 	dmabufs = count_dmabufs() - dmabufs;
 	ksft_test_result(!dmabufs, "no buffer is left: %lld\n", dmabufs);
 	ksft_test_result(lost <= LOST_PAGES, "no page is lost\n");

@@ -4,7 +4,7 @@
  * and that everything that splits, moves or drops a leaf leaves the data where it was.
  *
  * The pages of a buffer are numbered.  All but what is said of leaves holds for every
- * heap, so the tests run with the stock heap as well.
+ * heap, so the tests run in kernels without vmap_sg() as well.
  */
 #include <linux/io_uring.h>
 #include <linux/mman.h>
@@ -341,7 +341,7 @@ TEST_F(mapping, keeps_the_protection_of_an_importer)
 	char *map;
 
 	if (self->test < 0 || !self->leaves)
-		SKIP(return, "no test user, or a kernel that may take that of the memory");
+		SKIP(return, "no test user, or the kernel overrides the memory type");
 	ASSERT_EQ(0, ioctl(self->test, DMABUF_VMAP_TEST_HOLD, &hold));
 	map = map_past(self->leaf, 0, self->bytes, self->test, DMABUF_VMAP_TEST_COMBINED);
 	ASSERT_NE(MAP_FAILED, map);
@@ -424,7 +424,7 @@ TEST_F(mapping, maps_any_part)
 	expect_all_there();
 }
 
-/* With the stock heap, pieces of 1 MiB, 64 KiB and a page; ours has more sizes. */
+/* Pieces of at least three sizes: the heap has always had 1 MiB, 64 KiB and a page. */
 TEST_F(mapping, maps_any_part_of_fragmented_buffer)
 {
 	const size_t steps[] = { 1, 3, 16, 17, 511, 512, 513, PIECES_PAGES };
@@ -554,7 +554,7 @@ TEST_F(mapping, allows_private_if_contiguous)
 		int error;	/* that it may be refused with, 0 if it may not */
 	} parts[] = {
 		{ 123, 1, 0 },
-		/* The largest pieces come first.  Stock's depends on its series. */
+		/* The largest pieces come first.  Without vmap_sg(), it depends on the kernel. */
 		{ 0, 2, kernel_has_vmap_sg() ? 0 : EINVAL },
 		{ 0, self->bytes / self->page, EINVAL },
 	};

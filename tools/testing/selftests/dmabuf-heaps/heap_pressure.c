@@ -3,8 +3,8 @@
  * The system heap where memory is short: what can be had is given, whoever can give
  * memory back is asked, and small buffers are made as they have always been.
  *
- * All that is asked of ours is asked of the stock heap as well, unless that would have
- * the OOM killer called.
+ * A kernel without vmap_sg() is tested as well, unless its heap would have the OOM killer
+ * called.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -404,7 +404,7 @@ TEST_F_TIMEOUT(traced, fails_without_zeroing, TIME_LIMIT)
 	struct allocs allocs = {};
 
 	if (!kernel_has_vmap_sg())
-		SKIP(return, "the stock heap allocates until the OOM killer comes");
+		SKIP(return, "the heap of this kernel allocates until the OOM killer comes");
 	if (!variant->bytes && !may_fill_memory())
 		SKIP(return, NEEDS_FILL_MEMORY);
 	EXPECT_EQ(-1, heap_alloc(self->heap, bytes));

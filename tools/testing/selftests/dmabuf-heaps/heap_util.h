@@ -31,7 +31,7 @@
 #define MIB		(1024 * KIB)
 
 /*
- * Seconds for one test, enough for an emulated guest with KASAN on a busy machine.
+ * Seconds for one test, enough for a slow and busy machine with KASAN.
  * A program has more, see the file "settings".
  */
 #define TIME_LIMIT	900

@@ -228,7 +228,7 @@ FIXTURE_TEARDOWN(contiguous)
 
 /*
  * One entry is contiguous.  Several may be so by chance, but for those that are made in
- * pieces: the stock heap joins none.  A buffer that is refused is as good as before.
+ * pieces: not every heap joins them.  A buffer that is refused is as good as before.
  */
 TEST_F_TIMEOUT(contiguous, accepts_contiguous_buffers_only, TIME_LIMIT)
 {

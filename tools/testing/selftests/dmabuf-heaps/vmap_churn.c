@@ -561,8 +561,8 @@ static int trace_replace(int test, const char *functions, struct dmabuf_vmap_rep
 }
 
 /*
- * The bound: one for each table of PMDs, which is what one flush can be of.  Stock makes
- * one for each table that it replaces.
+ * The bound: one for each table of PMDs, which is what one flush can be of.  Without
+ * vmap_sg(), there is one for each table that is replaced.
  */
 static __u64 flushes_allowed(const struct dmabuf_vmap_result *res)
 {

@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(exporter, shows_same_content_to_all, TIME_LIMIT)
 	__u64 *map;
 
 	if (!kernel_has_vmap_sg() && variant->is_huge && variant->alloc != cma_alloc)
-		SKIP(return, "stock may map one page in place of all of a folio");
+		SKIP(return, "this kernel may map one page in place of all of a folio");
 	ASSERT_EQ(0, vmap_test_once(self->test, self->dmabuf, LOOK, seed, &res))
 		TH_LOG("%s", strerror(errno));
 	EXPECT_EQ(0U, res.bad_pages);
