@@ -448,9 +448,8 @@ static struct heap_run *alloc_array_if_needed(unsigned int max, gfp_t gfp)
 }
 
 /*
- * The bug: a request failed for want of an array that the heap did not insist on, which
- * the stock heap needs none of.  The fix: it waits as for the pages.  Arrays that only
- * save time may be missing.
+ * The bug: a request failed for want of an array that the heap did not insist on.  The
+ * fix: it waits as for the pages.  Arrays that only save time may be missing.
  */
 static void survives_failed_spare_arrays(struct kunit *test)
 {
