@@ -430,13 +430,15 @@ static int arm(const struct state *s, int nth)
  */
 static int disarm(const struct state *s)
 {
-	char left[16] = "";
+	char left[16] = "", *end;
+	unsigned long n;
 
 	if (pread(s->fail_nth, left, sizeof(left) - 1, 0) <= 0)
 		return errno == EFAULT ? 0 : -1;
 	if (arm(s, 0) && arm(s, 0))
 		return -1;
-	return atoi(left) == 0;
+	n = strtoul(left, &end, 10);
+	return end == left ? -1 : !n;
 }
 
 static int make_dmabuf(struct state *s, const struct request *request)

@@ -68,11 +68,14 @@ static void find_worker(void)
 	if (!proc)
 		fail("/proc");
 	while (worker == -1 && (entry = readdir(proc))) {
-		const pid_t pid = atoi(entry->d_name);
+		char *end;
+		const pid_t pid = strtol(entry->d_name, &end, 10);
 		FILE *f;
 
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		f = pid > 0 ? fopen(path, "re") : NULL;
+		if (*end)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		f = fopen(path, "re");
 		if (!f)
 			continue;
 		if (fgets(name, sizeof(name), f) && !strcmp(name, POOL_THREAD "\n"))

@@ -371,8 +371,10 @@ static void use_alloc(char *line, void *data)
 {
 	struct allocs *allocs = data;
 	const char *text = strstr(line, " order=");
-	const int order = text ? atoi(text + strlen(" order=")) : -1;
+	int order;
 
+	if (!text || sscanf(text, " order=%d", &order) != 1)
+		return;
 	if (order < 0 || !strstr(line, "mm_page_alloc:") || !strstr(line, "HIGH"))
 		return;
 	/* Printed like that if it has __GFP_KSWAPD_RECLAIM, else flag by flag. */
