@@ -36,6 +36,7 @@ CHECKED ?= $(KNOWN_CHECKED)
 
 # The series is that of KERNEL_SRC, unless told; messages are the same everywhere
 export LC_ALL := C
+unexport PERL_UNICODE PERL5OPT
 SERIES_OF_SRC := $(if $(filter 1,$(words $(subst ', ,$(KERNEL_SRC)))),$(shell KERNEL_SRC='$(KERNEL_SRC)' scripts/source/fetch.sh - --series))
 KERNEL ?= $(or $(SERIES_OF_SRC),6.12)
 

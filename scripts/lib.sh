@@ -7,6 +7,8 @@
 #       KERNEL_SRC tree gets a name of its own, see scripts/source/fetch.sh
 
 export LC_ALL=C
+# Perl would read characters in place of bytes
+unset PERL_UNICODE PERL5OPT
 prog=${0##*/}
 prog=${prog%.sh}
 # shellcheck disable=SC2034 # used by those who read this file

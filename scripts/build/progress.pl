@@ -99,17 +99,22 @@ if (!$child) {
 	open STDOUT, '>&', $to;
 	open STDERR, '>&', $to;
 	no warnings 'exec';
-	exec { $ARGV[0] } @ARGV;
-	print STDERR "$ARGV[0]: $!\n";
+	# It ends with this process, however that ends
+	exec 'setpriv', '--pdeathsig', 'TERM', @ARGV;
+	print STDERR "setpriv: $!\n";
 	POSIX::_exit(127);
 }
 setpgid($child, $child);
-for my $name (qw(INT TERM HUP)) {
+for my $name (qw(INT TERM HUP QUIT)) {
 	$SIG{$name} = sub {
 		$interrupted = 1;
 		kill $name, -$child;
 	};
 }
+$SIG{TSTP} = sub {
+	kill 'STOP', -$child, $$;
+	kill 'CONT', -$child;
+};
 close $to;
 my $rest = '';
 for (;;) {

@@ -258,7 +258,7 @@ sub end_line {
 sub drain {
 	my ($feed, $max) = @_;
 	my $data;
-	while ($max > 0 && (my $n = sysread $feed->{fh}, $data, 65536)) {
+	while ($max > 0 && !$qemu{signal} && (my $n = sysread $feed->{fh}, $data, 65536)) {
 		$max -= $n;
 		while ($data =~ /\G([^\n]*)\n/gc) {
 			end_line($feed, $1);
@@ -364,6 +364,8 @@ sub follow {
 		$open = read_errors($errors) if select($ready, undef, undef, $TICK) > 0;
 		my $ended = waitpid($qemu{pid}, WNOHANG) == $qemu{pid};
 		$qemu{status} = $? if $ended;
+		# Before lines are read: there may be millions, of no length
+		check_limits() if !$ended && (floods(\%console) || floods(\%port));
 		drain(\%console, $TICK_BYTES);
 		drain(\%port, $TICK_BYTES);
 		last if $ended;
@@ -373,8 +375,10 @@ sub follow {
 	}
 	kill_qemu();		# what it may have left behind
 	read_errors($errors);
-	drain_all(\%console);
-	drain_all(\%port);
+	if (!$qemu{flooded}) {
+		drain_all(\%console);
+		drain_all(\%port);
+	}
 	release_line();
 	$ktap->end_stage;
 	print "\r\e[K" if $tty;

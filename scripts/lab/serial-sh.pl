@@ -59,13 +59,15 @@ sub wait_for {
 	1 until get_line() =~ /\Q$word\E$/;
 }
 
+# What a terminal takes as one line, in base64
+length $command <= 3069 or refuse('the command is too long');
 -e $path or refuse($!);
 if (-S $path) {
 	$line = IO::Socket::UNIX->new($path) or refuse($!);
 } else {
 	open $line, '+<', $path or refuse($!);
 	# The speed is what it was set to, by stty
-	system('stty', '-F', $path, 'raw', '-echo') == 0 or refuse('neither a tty nor a socket');
+	system('stty', '-F', $path, 'raw', '-echo', '-iexten', 'cs8', '-parenb') == 0 or refuse('neither a tty nor a socket');
 }
 
 # The shell there, at its prompt, reads a command and its input, and answers.  What it

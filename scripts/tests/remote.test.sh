@@ -110,5 +110,7 @@ check "serial-sh: quotes and dollars" prints "^it's \"1\" \\\$x\$" serial "x=1; 
 check "serial-sh: no newline at the end, empty lines" eval \
 	'run serial "printf \"a\n\n\nb\""; printf "a\n\n\nb\n" | cmp - out'
 check "serial-sh: input, more than a tty holds" same_bytes
+check "serial-sh: a command that a terminal would cut" refuses 'the command is too long$' \
+	serial ": $(printf '%04000d' 0)"
 check "serial-sh: no line" refuses '^serial-sh: /nowhere: No such file' "$top/scripts/lab/serial-sh.pl" /nowhere true
 finish

@@ -267,6 +267,8 @@ test_vm()
 	guest "floods the port" 6 'stage hung: stage run: .*output on the port' 'boot run; flood "$port"' --limit run=5
 	guest "floods the console" 6 'stage hung: stage init: .*output on the console' \
 		'boot; flood "$console"' --limit init=5
+	guest "floods the port with empty lines" 6 'stage hung: stage run: .*output on the port' \
+		'boot run; yes "" | head -c 300000000 >>"$port"; sleep 60'
 	guest "a very long line" 0 'passed: 1 passed' \
 		'boot run; head -c 300000 /dev/zero | tr "\0" x >>"$port"; say "" "ok 1 one"; end 0'
 	guest "bytes that are no text" 0 'passed: 1 passed' \
