@@ -6,7 +6,8 @@
 # The configuration is a small one, of which each patch knows as much as it has
 # brought.  What a patch has changed is built without a warning under W=1.
 #
-# SCOPE	brief: build only that, and the whole kernel after the last patch
+# SCOPE	brief: build only what this and earlier patches have changed, and the whole
+#	kernel after the last one
 
 set -eu
 . "$(dirname "$0")/../lib.sh"
@@ -43,6 +44,9 @@ build() {
 		grep -E 'error|Error' "$work/log" >"$work/found" || tail -n 5 "$work/log" >"$work/found"
 	[ ! -s "$work/found" ] || return 0
 	objects=$(changed "$1")
+	# Of a header that has changed as well, kbuild knows who includes it
+	[ "${SCOPE-}" != brief ] || so_far=$(printf '%s\n' "$so_far" "$objects" | sort -u)
+	objects=${so_far:-$objects}
 	[ -n "$objects" ] || return 0
 	# shellcheck disable=SC2086 # a list
 	kmake W=1 $objects >"$work/log" 2>&1 || tail -n 5 "$work/log" >"$work/found"
@@ -97,6 +101,7 @@ esac
 [ -d "$patches" ] || die "$patches: not there, run make series"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+so_far=
 last=$(find "$patches" -name '0*.patch' | sort | tail -n 1)
 count=0
 failed=0
