@@ -69,12 +69,12 @@ struct vmap_walk {
 	pgtbl_mod_mask mask;
 };
 
-/* The protection of a mapping, as PTEs are set with it. */
+/* What arch_vmap_set_ptes() takes as protection; computed once per PTE table. */
 #ifndef arch_vmap_prot
 #define arch_vmap_prot(prot)	(prot)
 #endif
 
-/* Called after the last PTE of a table, if each needs no barrier of its own. */
+/* An arch may defer the barriers of PTEs to one sync after the last PTE of a table. */
 #ifndef arch_vmap_sync_ptes
 #define arch_vmap_sync_ptes()	do { } while (0)
 #endif
@@ -82,7 +82,8 @@ struct vmap_walk {
 #ifndef arch_vmap_set_ptes
 /*
  * Set up to @nr PTEs of contiguous memory, in blocks that the MMU takes as one
- * translation where it can.  Stop at one that is not none.  Returns how many were set.
+ * translation where it can.  Stop at the first PTE that is already set.  Returns how
+ * many were set.
  */
 static inline unsigned long arch_vmap_set_ptes(pte_t *ptep, unsigned long addr,
 					       phys_addr_t phys, pgprot_t prot,
@@ -173,7 +174,10 @@ static int vmap_extend(struct vmap_walk *w, unsigned long want)
 	return 0;
 }
 
-/* Set PTEs up to @end at most, as the other two.  Returns the next address, or an error. */
+/*
+ * Map [@addr, @end) or less with PTEs, from one extent.  Returns the next address, or an
+ * error, as vmap_fill_pages() and vmap_fill_sg() do.
+ */
 static noinline unsigned long
 vmap_fill_extent(pte_t *pte, unsigned long addr, unsigned long end, pgprot_t prot,
 		 struct vmap_walk *w)
@@ -221,9 +225,9 @@ static unsigned long vmap_fill_pages(pte_t *pte, unsigned long addr, unsigned lo
 }
 
 /*
- * Stop at an entry that crosses @end, or that ends in a block of PTEs which it
- * begins: it is mapped as an extent, together with what follows.  A chain entry has
- * no length.
+ * Stop at an entry that crosses @end, or that fills only the start of its last
+ * contiguous-PTE block: it is mapped as an extent, joined with the entries after it.
+ * A chain entry has no length.
  */
 static noinline unsigned long vmap_fill_sg(pte_t *pte, unsigned long start, unsigned long end,
 					   pgprot_t prot, struct vmap_walk *w)
@@ -466,7 +470,7 @@ int __vmap_pages_range_noflush(unsigned long addr, unsigned long end,
 			       pgprot_t prot, struct page **pages,
 			       unsigned int page_shift)
 {
-	/* All fields: to zero the rest would take longer. */
+	/* Set every field: cheaper than zeroing the struct. */
 	struct vmap_walk w = {
 		.phys = 0, .len = 0, .mask = 0,
 		.pages = pages, .sg = NULL,
@@ -495,7 +499,8 @@ static unsigned int vmap_leaf_shift(unsigned long size, pgprot_t prot)
 
 /*
  * Index of the first page of an aligned run of @leaf pages, or @nr.  Such a run
- * contains a step of half a leaf.  Heuristic: only the ends of a run are compared.
+ * contains a step of half a leaf.  Heuristic: only the ends of a run are compared;
+ * the walk compares all pages.
  */
 static unsigned long vmap_find_leaf(struct page **pages, unsigned long nr,
 				    unsigned long leaf)
