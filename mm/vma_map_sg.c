@@ -79,8 +79,9 @@ static bool sg_run_start(struct sg_run *run, const struct sg_table *sgt,
 #ifdef CONFIG_MMU
 
 /*
- * Dirty from the start if it may be written: not all CPUs set that bit themselves.
- * Where there are leaves, protections have it.
+ * Writable mappings are dirty from the start, so that CPUs that do not set the dirty
+ * bit themselves do not fault.  Only architectures with PMD pfnmap leaves are known to
+ * have that bit in the pgprot.
  */
 static pgprot_t vma_prot(const struct vm_area_struct *vma, pgprot_t prot)
 {
@@ -89,7 +90,7 @@ static pgprot_t vma_prot(const struct vm_area_struct *vma, pgprot_t prot)
 	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) ||
 	    !(vma->vm_flags & VM_WRITE))
 		return prot;
-	/* Not pte_pgprot(): that drops what shares memory with the host of a realm. */
+	/* Not pte_pgprot(): it drops the bit for memory shared with a realm's host. */
 	return __pgprot(pgprot_val(prot) ^ pte_val(pte) ^ pte_val(pte_mkdirty(pte)));
 }
 
@@ -106,7 +107,10 @@ static void map_pages(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 		set_pte_at(mm, addr, ptep, pte_mkspecial(pfn_pte(pfn, prot)));
 }
 
-/* Set @left PTEs.  Returns how many the runs do not reach.  Its loop needs the registers. */
+/*
+ * Set @left PTEs.  Returns how many remain when the runs end.  noinline: the loop needs
+ * the registers.
+ */
 static noinline unsigned long fill_table(struct mm_struct *mm, unsigned long addr,
 					 pte_t *ptep, unsigned long left,
 					 struct sg_run *run, pgprot_t prot)
@@ -146,8 +150,9 @@ static int map_table(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 
 /*
- * Its address has to agree with the offset, or a fault could not find the block.
- * Operations with a ->close() are those of an importer, whose faults know no block.
+ * The address must agree with the offset modulo PMD_SIZE, or a fault cannot find the
+ * block.  vm_ops with a ->close() belong to an importer, whose fault handler cannot
+ * restore leaves.
  */
 static bool vma_may_have_leaves(struct vm_area_struct *vma, unsigned long pgoff)
 {
@@ -159,7 +164,7 @@ static bool vma_may_have_leaves(struct vm_area_struct *vma, unsigned long pgoff)
 				       PMD_ORDER);
 }
 
-/* Set a leaf, or let one be written that is there. */
+/* Set a leaf, or make an existing one writable if @write. */
 static bool set_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 		     unsigned long pfn, pgprot_t prot, bool write)
 {
@@ -199,7 +204,7 @@ static bool set_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 
 #endif /* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
 
-/* Map by a leaf what is from @addr to @end, if that can be. */
+/* Map [@addr, @end) with a leaf, if one fits. */
 static bool map_leaf(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 		     unsigned long end, struct sg_run *run, pgprot_t prot)
 {
@@ -243,8 +248,9 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 			err = map_table(mm, pmd, addr, next, run, prot);
 	}
 	/*
-	 * No page is referenced, and the caller may free them all.  Leaves have to
-	 * go while the mapping still has its file, by which they are known.
+	 * Nothing holds a reference, so the caller may free the pages.  Unmap now:
+	 * the core clears vm_file on error, and leaves would then be taken for huge
+	 * pages with references.
 	 */
 	if (err)
 		zap_special_vma_range(vma, vma->vm_start,
@@ -252,7 +258,7 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 	return err;
 }
 
-/* Fill what is empty of a page table, the one that the fault has brought if need be. */
+/* Fill the empty PTEs of a table.  Installs the preallocated table if there is none. */
 static void fault_table(struct vm_fault *vmf, unsigned long addr,
 			unsigned long pfn, unsigned long nr_pages, pgprot_t prot)
 {
@@ -267,7 +273,7 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 		pmd_install(mm, vmf->pmd, &vmf->prealloc_pte);
 	first = pte_offset_map_lock(mm, vmf->pmd, addr, &ptl);
 	if (!first)
-		return;		/* a leaf by now, or nothing again */
+		return;		/* raced: now a leaf, or unmapped */
 	lazy_mmu_mode_enable();
 	for (i = 0, ptep = first; i < nr_pages; i++, ptep++, addr += PAGE_SIZE) {
 		if (pte_none(ptep_get(ptep)))
@@ -290,8 +296,8 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
  * a part of it is moved or unmapped.  Maps again what the mapping has of the block,
  * as far as one page table reaches, at once.
  *
- * The block is that of PMD_SIZE, at a multiple of it in memory and in the file, which
- * has the page of the fault.  The page offset of the mapping is that in the table.
+ * The block has PMD_SIZE bytes, is aligned to that in memory and in the file, and
+ * contains the faulting page.  vm_pgoff is the page offset in the table.
  *
  * Context: From ->fault() and, with its order, ->huge_fault().
  * Return: VM_FAULT_NOPAGE, also if the access has to fault again, or
@@ -322,7 +328,10 @@ EXPORT_SYMBOL_GPL(vmf_map_leaf);
 
 #else /* !CONFIG_MMU */
 
-/* A mapping is of what is at its address. */
+/*
+ * Not called: without an MMU, only memory within one entry can be mapped, at its own
+ * address.
+ */
 static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
 		    struct sg_run *run, pgprot_t prot)
 {
@@ -347,8 +356,8 @@ static int map_runs(struct vm_area_struct *vma, unsigned long pgoff,
  * and no ->close(), what is aligned to PMD_SIZE in user space, in memory and in the
  * table is mapped by PMD leaves.
  *
- * The memory type is taken from @prot, and not looked up as remap_pfn_range()
- * does on x86: who has changed that of the pages knows it.
+ * The memory type is taken from @prot, not looked up as remap_pfn_range() does on
+ * x86: the caller must pass the type that the pages have.
  *
  * The table is not looked at after the call.  The memory stays the caller's, who
  * keeps it until the mapping is gone.
