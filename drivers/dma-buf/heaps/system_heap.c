@@ -4,8 +4,8 @@
  *
  * A buffer is allocated in chunks: the largest that the page allocator has at that
  * moment, down to HEAP_MIN_ORDER, and then single pages.  Smaller chunks would be
- * compound pages where small buffers have always been single ones, and their orders
- * are those for which the page allocator compacts and kills.
+ * compound pages where small buffers have always been single ones, and at these orders
+ * the page allocator compacts memory and may invoke the OOM killer.
  *
  * system_heap_layout.c lays the chunks out for those who map them.  Every chunk is a
  * compound page or a single page, so a table whose entries hold many chunks still
@@ -13,16 +13,16 @@
  *
  * When memory is short:
  *
- * - The page allocator decides what can be had.  There is one estimate, for large
- *   requests: one that is larger than all memory, less what is known to be taken for
- *   good, fails at once.
- * - Only single pages wait for memory.  They wake kswapd, reclaim, and ask the OOM
- *   notifiers.  They kill nobody, as buffers belong to no process: the request fails.
+ * - The page allocator decides.  One exception: a large request fails at once if it
+ *   exceeds total memory minus what is known to be unreclaimable.
+ * - Only single pages wait for memory.  They wake kswapd, reclaim, and call the OOM
+ *   notifiers.  They never invoke the OOM killer: buffers belong to no process, so
+ *   killing one frees no buffer.  The request fails.
  * - Pages are zeroed last, so a request that fails has zeroed none, unless the page
  *   allocator zeroes all that it hands out.
- * - The heap holds a small reserve then, and gives it to those who would have somebody
- *   killed.  Without that, the next small allocation after the last buffer would, be it
- *   the one for the file of that buffer.  A buffer is made only if the reserve is full.
+ * - The heap then holds a small reserve, and releases it from an OOM notifier.
+ *   Otherwise the next small allocation, such as the file of the last buffer, would
+ *   invoke the OOM killer.  A buffer is then allocated only if the reserve is full.
  *
  * Copyright (C) 2011 Google, Inc.
  * Copyright (C) 2019, 2020 Linaro Ltd.
@@ -107,23 +107,23 @@ struct dma_heap_attachment {
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_NOWARN | __GFP_NORETRY) & \
 			  ~__GFP_RECLAIM) | __GFP_COMP)
 
-/* Of the orders that are more than single pages. */
+/* Lowest order of a chunk.  Below it, single pages are used. */
 #define HEAP_MIN_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
 
-/* Of the chunks that devices were given in one entry before entries were joined. */
+/* Longest entry that devices got before entries were joined, as an order. */
 #define OLD_MAX_ORDER	8
 
 /* From this size on, a request is compared with what memory there is. */
 #define LARGE_PAGES	(SZ_4M >> PAGE_SHIFT)
 
-/* To be zeroed before others may run, and before a look at signals. */
+/* Pages to zero between two reschedules and signal checks. */
 #define ZERO_PAGES	(SZ_1M >> PAGE_SHIFT)
 
-/* What is left to others when memory is short, unless there is very little of it. */
+/* Size of the reserve: 4 MiB, or 1/64 of memory if that is less. */
 #define RESERVE_PAGES	(SZ_4M >> PAGE_SHIFT)
 #define RESERVE_SHARE	64
 
-/* In buffers. */
+/* Pages in all buffers. */
 static atomic_long_t heap_pages;
 
 /**
@@ -199,8 +199,8 @@ static unsigned long heap_reserve_give(unsigned long nr)
 }
 
 /*
- * Somebody is about to be killed, unless there is memory.  The heap asks others by
- * oom_notify(), whose action is not 0, and not itself.
+ * The OOM killer is about to run: release a quarter of the reserve.  The heap's own
+ * oom_notify() has a nonzero action and is ignored.
  */
 static int heap_oom_notify(struct notifier_block *nb, unsigned long action,
 			   void *data)
@@ -217,9 +217,8 @@ static struct notifier_block heap_oom_nb = {
 };
 
 /*
- * A single page, if there is a way to have it and nobody killed.  Where there is one
- * that nobody is charged for, the group of the task may have no more of them: that is
- * no business of the OOM notifiers.
+ * Allocate a page without invoking the OOM killer.  If an uncharged page can be
+ * allocated, the memcg is at its limit: the OOM notifiers cannot help.
  */
 static struct page *heap_wait_page(gfp_t gfp)
 {
@@ -236,14 +235,14 @@ static struct page *heap_wait_page(gfp_t gfp)
 			__free_page(uncharged);
 		if (uncharged ? tried : !oom_notify())
 			return NULL;
-		/* It may just have come back: try to be charged for it once more. */
+		/* Memory may just have been uncharged: retry once. */
 		tried = uncharged;
 	}
 }
 
 /*
- * Whether the reserve is full, or could be filled: with chunks, as what is freed of
- * single pages goes to the list of a CPU, and does not count for watermarks there.
+ * Fill the reserve.  Returns false on failure.  Prefers chunks: freed single pages go
+ * to per-CPU lists, which do not count for the watermarks.
  */
 static bool heap_reserve_fill(void)
 {
@@ -351,7 +350,7 @@ static unsigned int max_sg_length(struct device *dev)
 	size_t max = clamp_t(size_t, dma_get_max_seg_size(dev),
 			     PAGE_SIZE << OLD_MAX_ORDER, SZ_1G);
 
-	/* Without a mask, it maps nothing itself. */
+	/* A device without a DMA mask does no DMA itself. */
 	if (dev->dma_mask)
 		max = min(max, dma_max_mapping_size(dev));
 	return max_t(size_t, round_down(max, PAGE_SIZE), PAGE_SIZE);
@@ -653,7 +652,7 @@ static gfp_t heap_gfp(unsigned int order)
  * heap_runs_make_room() - make room for more runs
  * @runs: what there is so far
  *
- * The array for them is had like a single page.
+ * Waits for memory as the allocation of a single page does.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -715,10 +714,10 @@ static unsigned int heap_order(unsigned long nr_pages, unsigned int order)
 }
 
 /*
- * When to try an order again that could not be had: when as much as a chunk of the top
- * order has been put together from smaller ones.  Returns how many pages are missing
- * then.  Where it is the group that has no more, and each try is zeroed for nothing,
- * never.
+ * When to retry an order that failed: after smaller chunks add up to one of the top
+ * order.  Returns the number of missing pages at that point, or 0 for never: if none
+ * are missing then, or if the page allocator zeroes and a memcg may be at its limit,
+ * where each try would zero a chunk for nothing.
  */
 static unsigned long heap_retry_at(unsigned long nr_pages)
 {
@@ -777,8 +776,8 @@ static int heap_runs_alloc(struct heap_runs *runs, unsigned long nr_pages)
 }
 
 /*
- * Whether to try at all: not if nobody can give back what is missing, as far as is
- * known.  Shrinkers may hold any of what is counted nowhere.
+ * Can the request succeed?  Only memory known to be unreclaimable is subtracted:
+ * shrinkers may hold what is counted nowhere.
  */
 static bool heap_may_have(unsigned long nr_pages)
 {
@@ -824,7 +823,7 @@ VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
 	return 0;
 }
 
-/* The table as well. */
+/* Lay out the runs.  Calls the OOM notifiers on failure, as for pages. */
 static int heap_runs_make_table(struct heap_runs *runs, struct sg_table *table)
 {
 	int ret;

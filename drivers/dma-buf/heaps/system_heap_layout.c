@@ -2,7 +2,7 @@
 /*
  * DMA-BUF system heap: how the memory of a buffer is laid out
  *
- * Chunks come in any order, and leave in one that is good for those who map them:
+ * Chunks arrive in any order, and are laid out for large mappings:
  *
  *   obtained   16..19  0..7  12..13  8..11  (page frames)
  *   sorted     0..7 8..11 12..13 16..19
@@ -41,7 +41,7 @@
 #define SPARE_GFP	((GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN) & \
 			 ~__GFP_KSWAPD_RECLAIM)
 
-/* Up to so many runs a comparison sort is the faster one. */
+/* Up to this many runs, a comparison sort is faster. */
 #define SORT_FEW	64
 #define SORT_DIGIT_BITS	11
 
@@ -75,8 +75,8 @@ void __init system_heap_init_levels(void)
 }
 
 /*
- * Need not be contiguous if it is large: no memory is compacted for it, and nobody is
- * woken to do so, as vmalloc() would that tries large pages first.
+ * A large array need not be contiguous, and no memory is compacted for it: @gfp lacks
+ * __GFP_KSWAPD_RECLAIM, as vmalloc() may try large pages first, and wake kswapd for them.
  */
 VISIBLE_IF_KUNIT struct heap_run *heap_runs_alloc_array(unsigned int max,
 							gfp_t gfp)
@@ -116,7 +116,7 @@ static __always_inline void heap_resched(unsigned int i)
 		cond_resched();
 }
 
-/* sort() is the slow way for many runs, and knows of nobody else. */
+/* For sort(), which is slow for many runs, and does not reschedule. */
 static int heap_run_cmp(const void *a, const void *b)
 {
 	const struct heap_run *x = a, *y = b;

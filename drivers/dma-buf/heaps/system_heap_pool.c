@@ -41,10 +41,10 @@
  * The blocks with the lowest addresses are used first.  So those with the highest
  * are left alone, grow old and go back, and the rest stays together.
  *
- * Nobody must miss the memory.  A shrinker gives back dirty blocks before clean ones,
- * small ones before large ones.  When a task waits for memory (direct reclaim), then
- * for two seconds released memory goes past the pool, and the thread gives back what it
- * would zero.
+ * The pool must not cause memory pressure.  A shrinker gives back dirty blocks before
+ * clean ones, small ones before large ones.  When a task waits for memory (direct
+ * reclaim), then for two seconds released memory goes past the pool, and the thread
+ * gives back what it would zero.
  *
  * Locks: each xarray has its own, which is held for one block at a time.  Under it, only
  * locks of the slab allocator are taken, and it is never taken in an interrupt.  Counts
@@ -90,11 +90,11 @@
 #define POOL_MAX_AGE	10
 /* How often to look for it.  It goes back this much later at most. */
 #define POOL_AGE_DELAY	(5 * HZ)
-/* A program that releases buffers is not disturbed at once. */
+/* Delay zeroing, so that it does not compete with the task that releases buffers. */
 #define POOL_ZERO_DELAY	msecs_to_jiffies(10)
 /* How long memory is short after somebody had to wait for it, in seconds. */
 #define POOL_SHORT_TIME	2
-/* What the thread zeroes without a look at others. */
+/* Pages to zero between two checks for shortage, users of the pool, or signals. */
 #define POOL_STEP_PAGES	max(SZ_256K >> PAGE_SHIFT, 1UL)
 /* Behind programs, but not idle: the memory must not be stuck on a busy machine. */
 #define POOL_NICE	10
@@ -162,7 +162,7 @@ static struct heap_pool pool = {
 /* Buffers may come and go before the pool is ready.  NULL until then. */
 static struct pool_node *pool_nodes(void)
 {
-	/* Pairs with system_heap_pool_init(): who sees the nodes sees the thread. */
+	/* Pairs with system_heap_pool_init(): who sees the nodes sees the worker. */
 	return smp_load_acquire(&pool.nodes);
 }
 
@@ -542,7 +542,7 @@ bool heap_pool_keep(struct page *page, unsigned int order)
 {
 	struct pool_node *node;
 
-	/* A pool that is off costs no more than that. */
+	/* The limit first: return early if the pool is off. */
 	if (1UL << order > pool_limit() || !pool_nodes() || !pool_may_keep(page))
 		return false;
 	node = &pool.nodes[page_to_nid(page)];
@@ -647,7 +647,7 @@ static void pool_set_short(struct pool_node *node, unsigned long seconds)
 	WRITE_ONCE(node->short_until, pool_now() + seconds);
 }
 
-/* In direct reclaim.  That asks even an empty pool. */
+/* Is this direct reclaim?  count_objects() is called even if the pool is empty. */
 static bool pool_task_waits(void)
 {
 	return (current->flags & (PF_MEMALLOC | PF_KSWAPD)) == PF_MEMALLOC;
@@ -780,9 +780,9 @@ static struct kthread_worker *__init pool_create_worker(void)
 /**
  * system_heap_pool_init() - begin to keep memory
  *
- * There is no way back, so that the heap has to be there already.
+ * Cannot be undone, so call it once the heap is registered.
  *
- * If that fails, all memory comes from the page allocator and goes back to it.
+ * If it fails, all memory comes from the page allocator and goes back to it.
  */
 void __init system_heap_pool_init(void)
 {

@@ -439,7 +439,7 @@ static void lays_out_random_chunks(struct kunit *test)
 	}
 }
 
-/* Memory is short: who does not insist gets none. */
+/* Memory is short: allocations fail with __GFP_NORETRY, or without direct reclaim. */
 static struct heap_run *alloc_array_if_needed(unsigned int max, gfp_t gfp)
 {
 	if (!(gfp & __GFP_DIRECT_RECLAIM) || gfp & __GFP_NORETRY)
@@ -648,7 +648,7 @@ static int other_runs(void *data)
 	return 0;
 }
 
-/* Which part of the time that @work takes another task has to wait at once, in %. */
+/* Longest wait of another task, in % of the run time of @work. */
 static unsigned int longest_wait(struct kunit *test, void (*work)(struct kunit *test))
 {
 	struct other other = { .last = ktime_get_ns() };
@@ -673,8 +673,9 @@ static unsigned int longest_wait(struct kunit *test, void (*work)(struct kunit *
 
 /*
  * The bug: whoever was to run on that CPU had to wait until all pages were zeroed or
- * freed, or their runs sorted, where the kernel is not preemptible.  The fix: they are let.
- * A machine that is busy otherwise may make one wait as well, so not each time.
+ * freed, or their runs sorted, where the kernel is not preemptible.  The fix:
+ * cond_resched().  A machine that is busy otherwise may make one wait as well, so not
+ * each time.
  */
 static void expect_others_run(struct kunit *test, void (*work)(struct kunit *test))
 {
@@ -692,7 +693,7 @@ static void expect_others_run(struct kunit *test, void (*work)(struct kunit *tes
 	free_cpumask_var(allowed);
 }
 
-/* Before anything is allocated: a test ends with that. */
+/* Call before allocating: kunit_skip() ends the test. */
 static void skip_if_preemptible(struct kunit *test)
 {
 	if (preempt_model_preemptible())
