@@ -5,9 +5,9 @@
  * A file in debugfs takes a dma-buf, times vmap and vunmap of it, and then, out
  * of the timed part, compares the kernel mapping with the device mapping: which
  * page is where, what is in it, and what the mapping costs in leaves and page
- * tables. The device mapping is that of a device of its own which does no DMA,
- * has no limits, so that a DMA address can be turned back into a page. Or it is
- * that of a device that the caller names, see vmap_test_attach.c.
+ * tables. The device mapping is made for a private device without limits that
+ * does no DMA, so each DMA address can be turned back into a page; or for a
+ * device that the caller names, see vmap_test_attach.c.
  *
  * It knows of no exporter and of nothing inside vmap(): the same file measures
  * a kernel with and without a change.

@@ -306,7 +306,7 @@ struct dmabuf_vmap_follow {
  *	  @bad_pages is of all rounds, and the leaves are of the last.
  * ATTACH is RUN with the device mapping of another device: what is timed is that,
  *	  not the kernel mapping. ENODEV if there is no such device, or no driver
- *	  for it, which is who sets it up.
+ *	  bound to it: binding sets up DMA.
  * USER	  counts what maps memory of the caller, by a walk of its page tables.
  * FOLLOW looks up raw frames of a mapping of the caller as KVM and VFIO do, one page
  *	  after the other, and has what is missing faulted in. EINVAL if they are

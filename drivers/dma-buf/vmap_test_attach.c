@@ -4,8 +4,8 @@
  *
  * Either the caller names a device of this machine, which is behind an IOMMU or
  * has bounce buffers, or there is a new one for the call, which takes segments of
- * a given length. Neither does any DMA, nor does its driver learn of it: the device
- * is only who the memory is mapped for.
+ * a given length. Neither does any DMA, and its driver, if it has one, is not involved:
+ * memory is only mapped for the device.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
@@ -115,7 +115,7 @@ static u64 attach_iommu_sizes(struct device *dev)
 	return 0;
 }
 
-/* What each CPU has not told the others yet. */
+/* Per-CPU counts that are not yet folded into the total. */
 static long __maybe_unused attach_node_diff(struct pglist_data *pgdat,
 					    enum node_stat_item item)
 {

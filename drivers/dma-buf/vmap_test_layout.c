@@ -132,7 +132,7 @@ static int layout_fill_table(struct layout_memory *mem,
 	return 0;
 }
 
-/* What a heap has to do before it can call vmap(); the clock may be running. */
+/* Build the page array that vmap() needs, as a heap has to. May be timed. */
 static struct page **layout_page_array(struct sg_table *sgt, unsigned int n)
 {
 	struct page **pages = __vmalloc_array(n, sizeof(*pages),

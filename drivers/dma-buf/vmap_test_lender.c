@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is taken and can be given back, for tests of who asks for it.
+ * Memory that a test allocates and the kernel can reclaim, by a shrinker or an OOM
+ * notifier.
  *
  * Two files of the directory dma_buf_lender in debugfs, shrinker and oom, hold as many
  * pages as are written to them.  They give some back whenever a shrinker, or an OOM
