@@ -264,7 +264,7 @@ static void fault_table(struct vm_fault *vmf, unsigned long addr,
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	pte_t pte = pte_mkspecial(pfn_pte(pfn, prot));
-	const unsigned long start = addr;
+	const unsigned long start __maybe_unused = addr;
 	pte_t *first, *ptep;
 	spinlock_t *ptl;	/* of the table */
 	unsigned long i;
