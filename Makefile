@@ -70,7 +70,7 @@ one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $(KNOWN_$1),$($1)), \
 	$(error $1=$($1): not one of $(KNOWN_$1)))
 
 # some-of NAME WORDS: these words of a variable are known
-some-of = $(if $(filter-out $(KNOWN_$1),$2),$(error $1=$($1): not some of $(KNOWN_$1)))
+some-of = $(if $(filter-out $(KNOWN_$1),$2),$(error $1=$($1): unknown name, known are $(KNOWN_$1)))
 
 # one-path PATH MESSAGE: make, kbuild and shells take these for something else
 BAD_IN_PATH := : ' " % ~ \# $$
@@ -82,7 +82,7 @@ nearest = $(addprefix ; nearest: ,$(shell printf '%s\n' $2 | awk -v word='$(subs
 
 # only-for NAME VALUE TARGETS: those, and no other, are to be made
 only-for = $(foreach t,$(filter-out $3 $(STEP_TARGETS),$(or $(MAKECMDGOALS),all)), \
-	$(error $1=$2: not for make $t, but for $3))
+	$(error $1=$2: not used by make $t, only by make $3))
 
 # arch-of FLAVOUR: the only one that has it, if so
 arch-of = $(shell sed -n 's/^\#: arch: //p' scripts/build/config/$1.config)
@@ -120,7 +120,7 @@ $(call some-of,STEPS,$(STEPS))
 endif
 ifneq ($(filter check-all,$(MAKECMDGOALS)),)
 $(foreach v,KERNEL ARCH KERNEL_SRC VARIANT,$(if $(findstring command,$(origin $v)), \
-	$(error $v=$($v): not for make check-all, which tests the kernels that CHECKED names)))
+	$(error $v=$($v): not used by make check-all, which tests the kernels that CHECKED names)))
 endif
 ifneq ($(filter soak,$(MAKECMDGOALS)),)
 $(if $(shell echo '$(MINUTES)' | grep -xE '[1-9][0-9]{0,3}'),, \
@@ -131,7 +131,7 @@ FOUND_TEST := $(or $(filter $(TEST),$(KNOWN_TEST)),$(filter %:$(TEST),$(KNOWN_TE
 $(if $(TEST),$(if $(filter-out 1,$(words $(TEST)) $(words $(FOUND_TEST))), \
 	$(error TEST=$(TEST): no such test$(or $(call nearest,$(TEST),$(KNOWN_TEST)),; there are $(KNOWN_TEST)))))
 override TEST := $(FOUND_TEST)
-$(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): of which program? TEST=PROGRAM says)))
+$(if $(ARGS),$(if $(findstring :,$(TEST)),,$(error ARGS=$(ARGS): needs TEST=PROGRAM)))
 ifeq ($(abspath $(OUT)),/)
 $(error OUT=$(OUT): a directory of its own is needed)
 endif
@@ -232,8 +232,8 @@ help:
 	@echo 'KERNEL=6.12      kernel series: $(KNOWN_KERNEL), or that of KERNEL_SRC'
 	@echo 'ARCH=x86_64      architecture: $(KNOWN_ARCH)'
 	@echo 'KERNEL_SRC=DIR   a kernel tree of yours instead of the package; it is only read'
-	@echo 'ACCEPT=          what may be lost of a tree that has it in another way than ours knows it:'
-	@echo '                 names as make prints them when it refuses such a tree'
+	@echo 'ACCEPT=          local changes of the tree that may be overwritten: names as make prints'
+	@echo '                 them when it refuses such a tree'
 	@echo 'ACCEL=auto       how guests run: $(KNOWN_ACCEL)'
 	@echo 'VARIANT=patched  kernel for make shell: $(KNOWN_VARIANT); with rfc, make and make check'
 	@echo '                 build, boot and test the RFC with the stock heap in place of ours'

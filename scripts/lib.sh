@@ -40,8 +40,8 @@ note() {
 	fi
 }
 
-# step NAME TEXT: what begins now, the how manieth of STEPS that is, and the time
-# since BEGUN; elsewhere, the text alone
+# step NAME TEXT: what begins now, its position in STEPS, and the time since BEGUN;
+# elsewhere, the text alone
 step() {
 	step_count=0
 	step_number=
@@ -168,7 +168,7 @@ accepted() {
 # show_accepted VARIANT: so that no verdict is without it
 show_accepted() {
 	[ ! -s "$(accepted "$1")" ] ||
-		say "accepted, and not what ours was made for: $(paste -sd " " "$(accepted "$1")")"
+		say "differs from what ours was made for, as ACCEPT allows: $(paste -sd " " "$(accepted "$1")")"
 }
 
 # flavour_says FIELD VARIANT: the values of lines "#: FIELD: VALUE" in the fragments

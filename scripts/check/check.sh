@@ -75,7 +75,7 @@ guest_ended() {
 		fi
 		;;
 	esac
-	printf 'TAP version 13\n1..3\n%s 1 - %s %s: guest ends well%s\n' "$ok" "$1" "$2" \
+	printf 'TAP version 13\n1..3\n%s 1 - %s %s: guest shuts down cleanly%s\n' "$ok" "$1" "$2" \
 		"${outcome:+ ($outcome)}" >"$results/$1-$2-guest.tap"
 	# A cache that is wrong about one file may put an old kernel into a new image
 	ok="not ok"

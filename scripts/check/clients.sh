@@ -35,7 +35,7 @@ compare() {
 		>"$results/diff" || ok="not ok"
 	printf 'TAP version 13\n1..1\n'
 	sed 's/^/# /' "$results/diff"
-	echo "$ok 1 - clients say the same in $variant as in stock: $(wc -l <"$results/stock") lines"
+	echo "$ok 1 - clients print the same in $variant as in stock: $(wc -l <"$results/stock") lines"
 }
 
 [ $# = 3 ] || die "usage: clients.sh SERIES ARCH VARIANT"

@@ -79,7 +79,7 @@ done
 status=0
 "$top/scripts/guest/boot.sh" "$series" "$arch" $variant wall coverage \
 	run kernel-tests + kunit + kselftest -o $TEST_LIMIT -c dmabuf-heaps + run gcov || status=$?
-[ $status -le 1 ] || die "the guest did not end well, logs: $out/log/$variant-coverage.*"
+[ $status -le 1 ] || die "the guest did not shut down cleanly, logs: $out/log/$variant-coverage.*"
 rm -rf "$result"
 mkdir -p "$result"
 obj=$(readlink -f "$out/$variant")

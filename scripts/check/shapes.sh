@@ -57,7 +57,7 @@ ended() {
 		cp "$out/log/$kernel-shape-$1.outcome" "$results/$1.outcome" 2>/dev/null || :
 		;;
 	esac
-	printf 'TAP version 13\n1..1\n%s 1 - %s: guest ends well\n' "$ok" "$1" >"$results/$1-guest.tap"
+	printf 'TAP version 13\n1..1\n%s 1 - %s: guest shuts down cleanly\n' "$ok" "$1" >"$results/$1-guest.tap"
 	[ ! -e "$out/log/$kernel-shape-$1.port" ] ||
 		cp "$out/log/$kernel-shape-$1.port" "$results/$1.ktap"
 }

@@ -145,7 +145,7 @@ have_memory() {
 	free=$(awk '$1 == "MemAvailable:" || $1 == "SwapFree:" { kb += $2 }
 		END { print int(kb / 1024) }' "${MEMINFO:-/proc/meminfo}")
 	[ "$free" -ge "$TOUCHED" ] ||
-		die "a guest takes $TOUCHED MB of memory, $free are free: end other programs first"
+		die "a guest needs $TOUCHED MB of memory, only $free MB are available"
 }
 
 have_parts() {

@@ -475,7 +475,7 @@ sub unfinished {
 	my $limit = limit_of($guest{stage});
 	finish('stage hung', sprintf '%s: more than %d MiB of output on the %s', $stage, $FLOOD_BYTES >> 20,
 	       floods(\%port) ? 'port' : 'console') if $qemu{flooded};
-	finish('did not boot', $qemu{expired} ? "no word from init in $limit s" : how_qemu_ended())
+	finish('did not boot', $qemu{expired} ? "init reported nothing in $limit s" : how_qemu_ended())
 		if !$guest{booted};
 	finish('stage hung', "$stage: more than $limit s") if $qemu{expired};
 	finish('guest lost', "$stage: " . ($guest{garbled} ?

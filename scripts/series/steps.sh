@@ -49,8 +49,8 @@ put_below() {
 	! { in_steps cherry-pick -n edit && in_steps commit -q --amend -m root &&
 		in_steps cherry-pick "$root..edit^"; } >/dev/null 2>&1 || return 0
 	in_steps reset -q --hard edit
-	die "$repo: git needs help to put the last edit where it belongs:" \
-		"git rebase -i --root there, then steps.sh --write"
+	die "$repo: the last edit changes lines of a step: move it into that step by" \
+		"git rebase -i --root there, then run steps.sh --write"
 }
 
 write() {

@@ -190,8 +190,8 @@ add() {
 # compute: fill $work/tree and $work/list
 compute() {
 	each add
-	[ ! -e "$work/refused" ] || die "$tree: not what ours was made for, see above;" \
-		"if none of it is missed: ACCEPT=\"$(advice)\""
+	[ ! -e "$work/refused" ] || die "$tree: has changes that ours would overwrite, or that" \
+		"shift a hunk of ours, see above; to go on anyway: ACCEPT=\"$(advice)\""
 	sort -u "$work/list" -o "$work/list"
 }
 

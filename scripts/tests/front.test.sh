@@ -69,7 +69,7 @@ test_refused() {
 		shell VARIANT=fast|VARIANT=fast: not one of
 		V=2|V=2: not one of 0 1
 		check-all FULL=yes|FULL=yes: not one of 0 1
-		check FLAVOURS=8k|FLAVOURS=8k: not some of
+		check FLAVOURS=8k|FLAVOURS=8k: unknown name, known are
 		check FLAVOURS='debug 16k-hugetlb'|FLAVOURS=debug 16k-hugetlb: 16k is only for ARCH=arm64
 		check FLAVOURS=16k-64k ARCH=arm64|FLAVOURS=16k-64k: names a flavour, or a size of pages, twice
 		check FLAVOURS='debug 64k-numa-16k' ARCH=arm64|FLAVOURS=64k-numa-16k: names
@@ -79,24 +79,24 @@ test_refused() {
 		check TEST=heap_charg|TEST=heap_charg: no such test; nearest: dmabuf-heaps:heap_charge
 		check TEST=everything|TEST=everything: no such test; there are kunit host
 		check TEST='kunit host'|TEST=kunit host: no such
-		bench TEST=kunit|TEST=kunit: not for make bench, but for check check-all
-		check-shapes FLAVOURS=debug|FLAVOURS=debug: not for make check-shapes, but for
-		MINUTES=5|MINUTES=5: not for make all, but for soak
-		check VARIANT=stock|VARIANT=stock: not for make check, but for shell
-		VARIANT=stock|VARIANT=stock: not for make all, but for shell
-		check ARGS='-t x'|ARGS=-t x: of which program
-		check-shapes SHAPES='256m round'|SHAPES=256m round: not some of swiotlb 256m
-		check-all CHECKED=foo|CHECKED=foo: not some of 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64
-		check-all CHECKED=|CHECKED=: not some of
-		check-all ALSO='lint foo'|ALSO=lint foo: not some of lint check-series
-		check-all KERNEL=7.3|KERNEL=7.3: not for make check-all, which tests the kernels
-		check-all KERNEL_SRC=/src|KERNEL_SRC=/src: not for make check-all
+		bench TEST=kunit|TEST=kunit: not used by make bench, only by make check check-all
+		check-shapes FLAVOURS=debug|FLAVOURS=debug: not used by make check-shapes, only by
+		MINUTES=5|MINUTES=5: not used by make all, only by make soak
+		check VARIANT=stock|VARIANT=stock: not used by make check, only by make shell
+		VARIANT=stock|VARIANT=stock: not used by make all, only by make shell
+		check ARGS='-t x'|ARGS=-t x: needs TEST=PROGRAM
+		check-shapes SHAPES='256m round'|SHAPES=256m round: unknown name, known are swiotlb 256m
+		check-all CHECKED=foo|CHECKED=foo: unknown name, known are 6.12-x86_64 6.12-arm64 7.3-x86_64 7.3-arm64
+		check-all CHECKED=|CHECKED=: unknown name, known are
+		check-all ALSO='lint foo'|ALSO=lint foo: unknown name, known are lint check-series
+		check-all KERNEL=7.3|KERNEL=7.3: not used by make check-all, which tests the kernels
+		check-all KERNEL_SRC=/src|KERNEL_SRC=/src: not used by make check-all
 		soak MINUTES=abc|MINUTES=abc: not a number from 1 to 9999
 		soak MINUTES=0|MINUTES=0: not a number
 		soak MINUTES=12345|MINUTES=12345: not a number
 		remote|DEVICE=: not ssh:
 		remote DEVICE=usb|DEVICE=usb: not ssh:
-		remote DEVICE=adb STEPS=boot|STEPS=boot: not some of bench kselftest
+		remote DEVICE=adb STEPS=boot|STEPS=boot: unknown name, known are bench kselftest
 		KERNEL_SRC="/a'b"|KERNEL_SRC=/a'b: move it
 		OUT="a'b"|OUT=a'b: name a path without
 		OUT='a%b'|OUT=a%b: name a path without
@@ -562,7 +562,7 @@ test_small() {
 	: >out.d/6.12-x86_64/initramfs.cpio
 	: >out.d/6.12-x86_64/patched/arch/x86/boot/bzImage
 	check "too little memory for a guest" \
-		refuses '^boot: a guest takes 2000 MB of memory, 800 are free: ' \
+		refuses '^boot: a guest needs 2000 MB of memory, only 800 MB are available$' \
 		env OUT="$tmp/out.d" ACCEL=tcg "$top/scripts/guest/boot.sh" 6.12 x86_64 patched icount x run true
 	unset MEMINFO
 }

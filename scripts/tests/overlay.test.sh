@@ -156,7 +156,7 @@ stops() {
 		printf '%sx\n' "$@"
 	} | sort -u | paste -sd ' ')
 	[ "$got" != 0 ] && [ ! -e $mine/patched ] && grep -qF -e "$want" out &&
-		tail -n 1 out | grep -qF "see above; if none of it is missed: ACCEPT=\"$accept\"" && return
+		tail -n 1 out | grep -qF "see above; to go on anyway: ACCEPT=\"$accept\"" && return
 	echo "(status $got; wanted: $want; and in the last line ACCEPT=\"$accept\")" >>out
 	return 1
 }

@@ -250,7 +250,7 @@ test_vm()
 		check "vm-run: a busy machine is no guest that hangs" busy
 	fi
 	guest "a hang at the end" 6 'stage hung: stage shutdown: ' 'job "ok 1 one"; sleep 60' --limit shutdown=0.3
-	guest "the limit of other stages" 5 'did not boot: no word from init' \
+	guest "the limit of other stages" 5 'did not boot: init reported nothing' \
 		'con "Linux version 6.12"; sleep 60' --limit boot=0.3 --limit other=9
 	guest "never boots, quietly reset" 5 'did not boot: QEMU exited with status 0' 'con "Linux version 6.12"'
 	guest "guest lost" 4 'guest lost: stage run: the port ended without @@ end' 'boot run; say "ok 1 one"'

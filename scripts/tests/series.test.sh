@@ -116,7 +116,7 @@ refused_at_once() {
 
 # written_if_accepted: and nobody who gets them is not told
 written_if_accepted() {
-	prints "^series: accepted, and not what ours was made for: $names\$" own "$names" &&
+	prints "^series: differs from what ours was made for, as ACCEPT allows: $names\$" own "$names" &&
 		printf '%s\n' '- mm/heap.c' '- mm/vmalloc.c:old' >want &&
 		grep '^- ' out.d/series/6.12-mine/0000-* | diff - want >out
 }
@@ -176,8 +176,8 @@ check "a step that does not fit any more" refuses \
 check "an edit of what was there before the steps" prints 20-sg steps
 check "is in all of them" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
 sed -i 's/^sg$/sg too/' repo/mm/vmap.c
-check "an edit of what a step brings needs help" refuses 'needs help.*git rebase' steps
-check "which git gives" rebase "'/edit/d;/20-sg/{p;s/.*/fixup edit/}'"
+check "an edit of what a step brings is refused" refuses 'changes lines of a step.*git rebase' steps
+check "and is put there by git" rebase "'/edit/d;/20-sg/{p;s/.*/fixup edit/}'"
 check "and is written" prints 20-sg steps --write
 check "into that step" tree_has 4 "$(sed 's/walk/run/; s/sg/sg too/' sg)\n" mm/vmap.c
 check "and no other" tree_has 3 "$(sed s/walk/run/ walk)\n" mm/vmap.c
