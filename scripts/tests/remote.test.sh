@@ -69,6 +69,7 @@ check "and the other way round" refuses ': its kernel is not patched$' remote ss
 rm "$dev/dma_heap/system"
 check "no heap" refuses ': no .*/dma_heap/system$' remote ssh:board stock bench
 touch "$dev/dma_heap/system"
+# shellcheck disable=SC2016 # for the uname there
 printf '#!/bin/sh\n[ "$1" = -m ] && echo aarch64 || echo 6.12.99\n' >"$dev/bin/uname"
 check "another architecture" refuses ': runs 6.12.99 aarch64, not ARCH=x86_64$' remote ssh:board stock bench
 printf '#!/bin/sh\necho 6.6.1\n' >"$dev/bin/uname"
