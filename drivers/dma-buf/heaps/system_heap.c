@@ -53,6 +53,7 @@
 #include <linux/swap.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 
 #include "system_heap.h"
@@ -799,6 +800,17 @@ static bool heap_may_have(unsigned long nr_pages)
 }
 
 /**
+ * heap_is_killed() - whether to stop zeroing
+ *
+ * Return: true if the task was killed.
+ */
+VISIBLE_IF_KUNIT bool heap_is_killed(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(heap_is_killed);
+	return fatal_signal_pending(current);
+}
+
+/**
  * heap_zero_table() - zero the pages of a table
  * @table: the table
  *
@@ -814,7 +826,7 @@ VISIBLE_IF_KUNIT int heap_zero_table(const struct sg_table *table)
 		for (pgoff = 0; pgoff < sg->length >> PAGE_SHIFT; pgoff++) {
 			if (!(done++ % ZERO_PAGES)) {
 				cond_resched();
-				if (fatal_signal_pending(current))
+				if (heap_is_killed())
 					return -EINTR;
 			}
 			clear_highpage(sg_page(sg) + pgoff);

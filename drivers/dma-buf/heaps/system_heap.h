@@ -124,6 +124,7 @@ int heap_runs_to_table(struct heap_runs *runs, struct sg_table *table);
 #if IS_ENABLED(CONFIG_KUNIT)
 struct heap_run *heap_runs_alloc_array(unsigned int max, gfp_t gfp);
 int heap_runs_make_room(struct heap_runs *runs);
+bool heap_is_killed(void);
 int heap_zero_table(const struct sg_table *table);
 void heap_free_table_pages(const struct sg_table *table, bool cc_shared);
 #endif

@@ -559,67 +559,37 @@ static void zeroes_table(struct kunit *test)
 	__free_pages(page, order);
 }
 
-/**
- * struct killer - a task that has another killed while that zeroes
- * @task: the other
- * @first: a byte of what is zeroed first
- */
-struct killer {
-	struct task_struct *task;
-	const u8 *first;
-};
+static unsigned int nr_looks;
 
-static int killer_runs(void *data)
+static bool killed_at_third_look(void)
 {
-	const struct killer *killer = data;
-
-	while (!kthread_should_stop()) {
-		if (!READ_ONCE(*killer->first))
-			set_killed(killer->task, true);
-		usleep_range(20, 40);
-	}
-	return 0;
-}
-
-/* What becomes of a task that is killed in the midst of the only entry of @table. */
-static int zero_and_be_killed(struct kunit *test, const struct sg_table *table)
-{
-	struct killer killer = { current, sg_virt(table->sgl) };
-	struct task_struct *task;
-	int ret;
-
-	memset(sg_virt(table->sgl), 0xff, table->sgl->length);
-	task = kthread_create(killer_runs, &killer, "heap_killer");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-	sched_set_fifo(task);
-	wake_up_process(task);
-	msleep(20);
-
-	ret = heap_zero_table(table);
-	kthread_stop(task);
-	set_killed(current, false);
-	return ret;
+	return ++nr_looks == 3;
 }
 
 /*
  * The bug: a chunk was zeroed to its end before a look at signals, and it may be 512 MiB.
- * The fix: a look at each MiB.  On a machine that is busy otherwise, the end may come
- * first, so not each time.
+ * The fix: a look at each MiB.
  */
 static void stops_zeroing_on_sigkill(struct kunit *test)
 {
 	const unsigned int order = min(get_order(SZ_4M), MAX_PAGE_ORDER);
+	const size_t bytes = PAGE_SIZE << order;
 	struct page *page = alloc_pages(GFP_KERNEL, order);
 	struct sg_table table = {};
-	int i, ret = 0;
+	u8 *map;
 
 	if (!page)
 		kunit_skip(test, "no chunk of order %u", order);
+	map = page_address(page);
 	KUNIT_ASSERT_EQ(test, 0, sg_alloc_table(&table, 1, GFP_KERNEL));
-	sg_set_page(table.sgl, page, PAGE_SIZE << order, 0);
-	for (i = 0; i < WAIT_TRIES && !ret; i++)
-		ret = zero_and_be_killed(test, &table);
-	KUNIT_EXPECT_EQ(test, -EINTR, ret);
+	sg_set_page(table.sgl, page, bytes, 0);
+	memset(map, 0xff, bytes);
+	nr_looks = 0;
+	kunit_activate_static_stub(test, heap_is_killed, killed_at_third_look);
+	KUNIT_EXPECT_EQ(test, -EINTR, heap_zero_table(&table));
+	kunit_deactivate_static_stub(test, heap_is_killed);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(map, 0, 2 * SZ_1M));
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(map + 2 * SZ_1M, 0xff, bytes - 2 * SZ_1M));
 	sg_free_table(&table);
 	__free_pages(page, order);
 }
