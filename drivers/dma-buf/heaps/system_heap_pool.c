@@ -305,7 +305,7 @@ static struct page *pool_remove_at(struct pool_node *node, unsigned int order,
 	return page;
 }
 
-/* Hide the lowest dirty block from all others, for the thread to zero it. */
+/* Claim the lowest dirty block for the thread, which zeroes it.  Others do not see it. */
 static struct page *pool_claim_dirty(struct pool_node *node, unsigned int order)
 {
 	XA_STATE(xas, &node->blocks[order], 0);
@@ -320,7 +320,7 @@ static struct page *pool_claim_dirty(struct pool_node *node, unsigned int order)
 	return page;
 }
 
-/* Show a hidden block, which has been zeroed if @mark is POOL_CLEAN. */
+/* Let others see a claimed block, which has been zeroed if @mark is POOL_CLEAN. */
 static void pool_unclaim(struct pool_node *node, struct page *page,
 			 unsigned int order, xa_mark_t mark)
 {
@@ -334,7 +334,7 @@ static void pool_unclaim(struct pool_node *node, struct page *page,
 	xas_unlock(&xas);
 }
 
-/* A hidden block is not to be kept. */
+/* Give a claimed block back to the page allocator. */
 static void pool_drop_claimed(struct pool_node *node, struct page *page,
 			      unsigned int order)
 {
