@@ -522,14 +522,14 @@ static void make_table(struct kunit *test, struct sg_table *table,
 		sg_set_page(sg, page, max(SZ_64K, PAGE_SIZE), 0);
 }
 
-static void set_killed(struct task_struct *task, bool killed)
+static void set_killed(bool killed)
 {
 	if (killed) {
-		sigaddset(&task->pending.signal, SIGKILL);
-		set_tsk_thread_flag(task, TIF_SIGPENDING);
+		sigaddset(&current->pending.signal, SIGKILL);
+		set_tsk_thread_flag(current, TIF_SIGPENDING);
 	} else {
-		sigdelset(&task->pending.signal, SIGKILL);
-		clear_tsk_thread_flag(task, TIF_SIGPENDING);
+		sigdelset(&current->pending.signal, SIGKILL);
+		clear_tsk_thread_flag(current, TIF_SIGPENDING);
 	}
 }
 
@@ -546,9 +546,9 @@ static void zeroes_table(struct kunit *test)
 	make_table(test, &table, page);
 	memset(page_address(page), 0xff, bytes);
 
-	set_killed(current, true);
+	set_killed(true);
 	ret = heap_zero_table(&table);
-	set_killed(current, false);
+	set_killed(false);
 	KUNIT_EXPECT_EQ(test, -EINTR, ret);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(page_address(page), 0xff, bytes));
 
